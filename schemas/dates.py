@@ -1,5 +1,6 @@
 """Dates as producers write them, read once and written one way: microseconds since 1970, and RFC 3339 in UTC."""
 
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
@@ -14,6 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # Epoch numbers at or past this are milliseconds: as seconds it is the year 5138, as milliseconds March 1973.
 _MILLISECONDS_FROM = 1e11
+_ZONE = re.compile(r"[Zz+-]")
 _ACCEPTED = "give RFC 3339, RFC 822, ISO 8601 or epoch seconds"
 
 
@@ -59,7 +61,8 @@ def _from_text(text: str, zone: tzinfo) -> Instant:
         moment, precision = parsedate_to_datetime(text), "second"
     else:
         moment = datetime.fromisoformat(text)
-        precision = "day" if len(text) <= 10 else "minute" if text.count(":") == 1 and "+" not in text else "second"
+        clock = _ZONE.split(text[10:])[0]
+        precision = "day" if not clock else "minute" if sum(map(str.isdecimal, clock)) <= 4 else "second"
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     return Instant((moment - _EPOCH) // _MICROSECOND, precision)

@@ -11,10 +11,34 @@ from typing import Any, ClassVar, Literal
 from schemas.dates import Precision
 
 __all__ = [
-    "Article", "Attribution", "CleanText", "Conflict", "Decision", "EnrichedArticle", "Entity", "Event", "Evidence",
-    "Field", "Fingerprint", "Lane", "Member", "NormalizedArticle", "Passage", "Progress", "ProgressMark", "RawArticle",
-    "Received", "Relation", "RelationKind", "Status", "Story", "StoryEntity", "StoryRef", "StorySource", "TaggedArticle",
-]  # fmt: skip
+    "Article",
+    "Attribution",
+    "CleanText",
+    "Conflict",
+    "Decision",
+    "EnrichedArticle",
+    "Entity",
+    "Event",
+    "Evidence",
+    "Field",
+    "Fingerprint",
+    "Lane",
+    "Member",
+    "NormalizedArticle",
+    "Passage",
+    "Progress",
+    "ProgressMark",
+    "RawArticle",
+    "Received",
+    "Relation",
+    "RelationKind",
+    "Status",
+    "Story",
+    "StoryEntity",
+    "StoryRef",
+    "StorySource",
+    "TaggedArticle",
+]
 
 Status = Literal["usable", "withheld", "canceled"]
 Field = Literal["title", "lead", "body"]
