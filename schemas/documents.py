@@ -10,6 +10,7 @@ import msgspec
 import orjson
 
 from schemas.events import (
+    DeadLetter,
     EnrichedArticle,
     Event,
     Lane,
@@ -29,6 +30,7 @@ EVENTS: dict[str, type[Event]] = {
     "tagged": TaggedArticle,
     "enriched": EnrichedArticle,
     "story": Story,
+    "letter": DeadLetter,
     "mark": ProgressMark,
     "progress": Progress,
     "lane": Lane,

