@@ -1,0 +1,22 @@
+"""Fixtures that every room's tests may use."""
+
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The project's data set, which is not in the repository."""
+    folder = os.environ.get("KHABAR_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs the data set: point KHABAR_DATA to its folder")
+    return Path(folder)
+
+
+@pytest.fixture
+def lane() -> str:
+    """A lane that no other test uses."""
+    return f"test-{uuid.uuid4().hex[:12]}"

@@ -1,0 +1,54 @@
+"""A real Apache Kafka for tests, in a temporary folder and on free ports; its jars are downloaded once per user."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from deploy.broker import Broker
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody has now; all are held until all are found, so that they differ."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+@pytest.fixture(scope="session")
+def make_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Broker]]:
+    """Makes brokers that are not started yet, `make_broker({"log.segment.bytes": "16384"})`; all are removed at the end."""
+    made: list[Broker] = []
+
+    def make(properties: dict[str, str] | None = None) -> Broker:
+        port, controller_port = free_ports(2)
+        made.append(Broker(tmp_path_factory.mktemp("kafka") / "broker", port, controller_port, properties or {}))
+        return made[-1]
+
+    yield make
+    for broker in made:
+        broker.kill()
+        broker.remove()
+
+
+@pytest.fixture(scope="session")
+def kafka(make_broker: Callable[..., Broker]) -> str:
+    """The address of a running broker that all tests share: use the `lane` fixture, and leave it running."""
+    broker = make_broker()
+    broker.start()
+    return broker.bootstrap
+
+
+@pytest.fixture
+def broker(make_broker: Callable[..., Broker]) -> Iterator[Broker]:
+    """A running broker of the test's own, to be killed and started again (3 s: use `kafka` where that serves)."""
+    broker = make_broker()
+    broker.start()
+    yield broker
+    broker.kill()
+    broker.remove()
