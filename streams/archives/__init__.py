@@ -1,0 +1,62 @@
+"""Archives: files of articles, read line by line, mapped to our fields, dated, and put in the order of a replay.
+
+`Archive.sorted` is the surface. `lines` reads files, `mapping` renames fields, `placing` dates a record and gives it
+its place, `sorting` orders what does not fit into memory. A new kind of file is one more function in `lines`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.archives.lines import STDIN, check_files, digest, read_lines
+from streams.archives.mapping import FieldMap
+from streams.archives.placing import Bounds, Placed, Placing, Unplaced
+from streams.archives.sorting import MEMORY, Sorter
+
+__all__ = ["STDIN", "Archive", "Bounds", "FieldMap", "Placed", "Placing", "Sorter", "Unplaced", "check_files"]
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Files and how they are to be read.
+
+    Reading raises Misconfigured for a file that is not there, is broken, or has not a field that was mapped.
+    """
+
+    files: Sequence[Path]
+    map: FieldMap
+    placing: Placing
+
+    def records(self) -> Iterator[Placed | Unplaced]:
+        """Every line of every file, in the order of the files: placed, or with the reason why it has no place."""
+        check = self.map.check()
+        for line in read_lines(self.files):
+            yield self.placing.place(line, self.map, check)
+        check.finish()
+
+    @contextmanager
+    def sorted(
+        self, *, after: str = "", memory: int = MEMORY, seen: Callable[[int], None] = lambda _: None
+    ) -> Iterator[Sorter]:
+        """Everything read and put in order, only places past `after`; `memory` in bytes.
+
+        `seen` is told the number of lines read so far.
+        """
+        with Sorter(memory) as sorter:
+            for number, record in enumerate(self.records(), 1):
+                if isinstance(record, Unplaced) or record.place > after:
+                    sorter.add(record)
+                seen(number)
+            yield sorter
+
+    def inputs(self) -> dict[str, str]:
+        """What tells this archive from another: its files' sizes and contents, in no order, and how they are read."""
+        return {
+            "files": ", ".join(sorted(digest(file) for file in self.files)),
+            "map": str(self.map),
+            "timezone": str(self.placing.zone),
+            "published_at": self.placing.published_at or "",
+        }
