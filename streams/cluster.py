@@ -1,0 +1,246 @@
+"""What a cluster's topics are like: made after the table, and checked against it."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from schemas import Misconfigured, Unavailable
+from streams.kafka import errors, make_admin, running
+from streams.settings import Settings
+from streams.topics import Kind, Topic, Topics
+
+__all__ = ["State", "check", "commands", "create", "delete", "exists", "partitions", "state"]
+
+_FORBIDDEN = ("TopicAuthorizationFailedError", "ClusterAuthorizationFailedError")
+_PROPAGATION_S = 30  # a new topic's leaders are known within a second; more is a sick cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A topic of a lane as the cluster has it; `partitions` is 0 where it does not exist."""
+
+    topic: str
+    partitions: int = 0
+    replication: int = 0
+    config: Mapping[str, str] | None = None  # None where we may not read it
+    refused: list[str] = field(default_factory=list)  # what breaks correctness
+    warnings: list[str] = field(default_factory=list)
+
+
+async def state(settings: Settings, kind: Kind = "live") -> list[State]:
+    """The lane's topics as they are, in the order of the table, with what is wrong about each."""
+    async with running(make_admin(settings), settings) as admin:
+        with errors(settings):
+            return (await _look(admin, settings, kind))[0]
+
+
+async def check(settings: Settings, kind: Kind = "live") -> list[str]:
+    """Raise Misconfigured for topics that are missing or break correctness; return what is worth a warning."""
+    states = await state(settings, kind)
+    _refuse(settings, kind, states)
+    return [f"{each.topic}: {warning}" for each in states for warning in each.warnings]
+
+
+async def exists(settings: Settings, name: str) -> bool:
+    """Whether the lane has the topic of that name of the table."""
+    async with running(make_admin(settings), settings) as admin:
+        with errors(settings):
+            return Topics(settings.prefix, settings.lane).name(name) in await admin.list_topics()
+
+
+async def partitions(settings: Settings, topic: str) -> list[TopicPartition]:
+    """The partitions of a topic by its full name; raises Misconfigured if there is none such."""
+    async with running(make_admin(settings), settings) as admin:
+        with errors(settings):  # all topics: asking for one by name could create it
+            described = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
+    if topic not in described:
+        raise Misconfigured(f"there is no topic {topic} at {settings.broker}; is the lane right? Look: khabar topics")
+    return [TopicPartition(topic, number) for number in sorted(each["partition"] for each in described[topic])]
+
+
+async def create(settings: Settings, kind: Kind = "live") -> list[str]:
+    """Create the topics of the lane that are missing, then check all of them as `check` does."""
+    async with running(make_admin(settings), settings) as admin:
+        with errors(settings):
+            states, brokers = await _look(admin, settings, kind)
+            missing = [each.topic for each in states if not each.partitions]
+            if missing:
+                await _make(admin, settings, kind, brokers, missing)
+                states = await _settled(admin, settings, kind)
+    _refuse(settings, kind, states)
+    return [f"{each.topic}: {warning}" for each in states for warning in each.warnings]
+
+
+async def delete(settings: Settings) -> None:
+    """Delete the topics of the lane that exist, and wait until they are gone."""
+    wanted = set(Topics(settings.prefix, settings.lane).all())
+    async with running(make_admin(settings), settings) as admin:
+        with errors(settings):
+            found = wanted & set(await admin.list_topics())
+            if found:
+                answer: Any = await admin.delete_topics(sorted(found))
+                for topic, code in answer.topic_error_codes:
+                    if code and for_code(code).__name__ != "UnknownTopicOrPartitionError":
+                        raise for_code(code)(f"could not delete {topic}")
+            async with asyncio.timeout(_PROPAGATION_S):
+                while wanted & set(await admin.list_topics()):  # noqa: ASYNC110 - the broker tells nobody
+                    await asyncio.sleep(0.1)
+
+
+def commands(settings: Settings, kind: Kind = "live", brokers: int = 3, only: list[str] | None = None) -> list[str]:
+    """The kafka-topics.sh commands that make the lane's topics, for whoever may create."""
+    lines = []
+    for name, topic in Topics(settings.prefix, settings.lane).all().items():
+        if only is not None and name not in only:
+            continue
+        words = ["kafka-topics.sh", "--bootstrap-server", settings.broker, "--create", "--if-not-exists"]
+        words += ["--topic", name, "--partitions", str(_partitions(topic, settings))]
+        words += ["--replication-factor", str(_replication(brokers))]
+        for key, value in topic.config(kind, brokers).items():
+            words += ["--config", f"{key}={value}"]
+        lines.append(shlex.join(words))
+    return lines
+
+
+def _partitions(topic: Topic, settings: Settings) -> int:
+    return 1 if topic.single else settings.partitions
+
+
+def _replication(brokers: int) -> int:
+    return min(3, brokers)
+
+
+async def _make(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind, brokers: int, missing: list[str]) -> None:
+    table = Topics(settings.prefix, settings.lane).all()
+    new = [
+        NewTopic(
+            name,
+            _partitions(table[name], settings),
+            _replication(brokers),
+            topic_configs=table[name].config(kind, brokers),
+        )
+        for name in missing
+    ]
+    answer: Any = await admin.create_topics(new)
+    for name, code, message in answer.topic_errors:
+        if not code or for_code(code) is TopicAlreadyExistsError:
+            continue
+        if for_code(code).__name__ in _FORBIDDEN:
+            raise Misconfigured(_missing(settings, kind, brokers, missing, "and may not be created by this user"))
+        raise for_code(code)(f"could not create {name}: {message}")
+
+
+async def _settled(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind) -> list[State]:
+    """The states once every broker that we ask knows every topic."""
+    try:
+        async with asyncio.timeout(_PROPAGATION_S):
+            while True:
+                states, _ = await _look(admin, settings, kind)
+                if all(each.partitions for each in states):
+                    return states
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise Unavailable(f"new topics did not appear at {settings.broker} within {_PROPAGATION_S} s") from None
+
+
+async def _look(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind) -> tuple[list[State], int]:
+    """States and the number of brokers. Asks for all topics: asking for one by name could create it."""
+    table = Topics(settings.prefix, settings.lane).all()
+    brokers = len((await admin.describe_cluster())["brokers"])
+    described = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
+    _no_collision(table, described)
+    found = [name for name in table if described.get(name)]
+    configs = await _configs(admin, found)
+    states = []
+    for name, topic in table.items():
+        if name not in found:
+            states.append(State(topic=name))
+            continue
+        each = State(
+            topic=name,
+            partitions=len(described[name]),
+            replication=min(len(partition["replicas"]) for partition in described[name]),
+            config=configs.get(name),
+        )
+        _judge(each, topic, settings, kind, brokers)
+        states.append(each)
+    by = {each.topic: each for each in states}
+    raw, normalized = (by[Topics(settings.prefix, settings.lane).name(name)] for name in ("raw", "normalized"))
+    if raw.partitions and normalized.partitions and raw.partitions != normalized.partitions:
+        normalized.refused.append(
+            f"has {normalized.partitions} partitions and {raw.topic} has {raw.partitions}; they must have as many"
+        )
+    return states, brokers
+
+
+def _no_collision(table: Mapping[str, Topic], described: Mapping[str, Any]) -> None:
+    """Kafka takes a.b and a_b for one name in places, and refuses the second."""
+    taken = {name.replace("_", "."): name for name in described if name not in table}
+    for name in table:
+        if other := taken.get(name.replace("_", ".")):
+            raise Misconfigured(f"topic {other} exists: {name} differs from it in . and _ only; set another prefix")
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    answers: Any = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    return {
+        name: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for code, _, _, name, entries in answer.resources
+        if not code
+    }
+
+
+def _judge(each: State, topic: Topic, settings: Settings, kind: Kind, brokers: int) -> None:
+    refused, warnings = each.refused, each.warnings
+    if topic.single and each.partitions != 1:
+        refused.append(f"has {each.partitions} partitions; it is one line and must have 1: delete and create it again")
+    if not topic.single and each.partitions != settings.partitions:
+        warnings.append(f"has {each.partitions} partitions, not {settings.partitions} as set; its own number counts")
+    if each.replication < _replication(brokers):
+        warnings.append(f"is replicated {each.replication} times; {_replication(brokers)} survive the loss of a broker")
+    if each.config is None:
+        warnings.append("its configuration cannot be read (DESCRIBE_CONFIGS is not granted), so it is not checked")
+        return
+    wanted = topic.config(kind, brokers)
+    for key, value in wanted.items():
+        found = each.config.get(key, "")
+        if found == value or (key == "cleanup.policy" and set(found.split(",")) == set(value.split(","))):
+            continue
+        say = f"{key} is {found}, not {value}"
+        (refused if _breaks(key, found, value) else warnings).append(say)
+
+
+def _breaks(key: str, found: str, wanted: str) -> bool:
+    if key == "cleanup.policy":
+        return ("compact" in found.split(",")) != ("compact" in wanted.split(","))
+    if key == "max.message.bytes":
+        return int(found) < int(wanted)
+    return key == "message.timestamp.type"
+
+
+def _refuse(settings: Settings, kind: Kind, states: list[State]) -> None:
+    missing = [each.topic for each in states if not each.partitions]
+    if missing:
+        raise Misconfigured(_missing(settings, kind, 3, missing, "or not visible to this user"))
+    wrong = [f"{each.topic}: {reason}" for each in states for reason in each.refused]
+    if wrong:
+        raise Misconfigured("topics that would lose or garble articles:\n" + "\n".join(wrong))
+
+
+def _missing(settings: Settings, kind: Kind, brokers: int, missing: list[str], why: str) -> str:
+    return (
+        f"topics of lane {settings.lane} are missing at {settings.broker} {why}. Whoever may create runs:\n"
+        + "\n".join(commands(settings, kind, brokers, missing))
+    )
