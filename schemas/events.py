@@ -360,3 +360,4 @@ class Lane(Event):
     since: str | None  # replay: the earliest date that is one
     until: str | None
     versions: dict[str, str]  # stage -> the version that it is pinned to; empty for a live lane
+    inputs: dict[str, str] = field(default_factory=dict)  # replay: what tells its archive from another

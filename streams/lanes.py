@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from schemas import Lane, Misconfigured, Progress, decode, encode
 from streams import cluster
 from streams.kafka import errors, make_producer, running
@@ -71,5 +73,5 @@ async def _manifest(settings: Settings) -> Lane | None:
 
 
 def _differences(found: Lane, wanted: Lane) -> str:
-    names = [name for name in ("kind", "since", "until", "versions") if getattr(found, name) != getattr(wanted, name)]
+    names = [each.name for each in fields(Lane) if getattr(found, each.name) != getattr(wanted, each.name)]
     return ", ".join(f"{name} is {getattr(found, name)}, not {getattr(wanted, name)}" for name in names)
