@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from schemas import Event, Misconfigured
 
-__all__ = ["FRAMING", "LARGEST", "TABLE", "Kind", "Topic", "Topics", "by_name"]
+__all__ = ["FRAMING", "LARGEST", "LETTER_ROOM", "TABLE", "Header", "Kind", "Topic", "Topics", "by_name", "size_of"]
 
 Kind = Literal["live", "replay"]
+Header = tuple[str, bytes]
 
 _MIB = 1 << 20
 _DAY_MS = 86_400_000
@@ -83,6 +84,12 @@ _SHORT = {name.removeprefix("articles."): name for name in _BY_NAME} | {
 }
 
 LARGEST = max(topic.largest for topic in TABLE)
+
+
+def size_of(key: bytes | None, value: bytes | None, headers: Iterable[Header]) -> int:
+    """The bytes of a record that the table's `largest` bounds."""
+    size = len(key or b"") + len(value or b"")
+    return size + sum(len(name.encode()) + len(content or b"") for name, content in headers)
 
 
 def by_name(name: str) -> Topic:
