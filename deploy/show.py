@@ -1,0 +1,193 @@
+"""Stories as people read them, in a terminal or in a file: Arabic stands alone on its lines, labels on theirs.
+
+Everything here is a function from events to `Line`s; `write` puts them on a console. Nothing is reordered and no
+direction marks are added: a terminal that knows right-to-left does it right when no line mixes both directions, and
+one that does not would only be confused by tricks.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import Final, NamedTuple
+
+from rich.console import Console
+from rich.text import Text
+
+from schemas import EnrichedArticle, Field, Label, Passage, Story
+
+__all__ = ["ALIKE", "CAUSES", "Line", "Pair", "alike", "kept_apart", "letters", "passage", "safe", "story", "write"]
+
+LABELS: Final[Mapping[Label, str]] = {"PERS": "people", "LOC": "places", "ORG": "organisations", "MISC": "other names"}
+NAMES = 6  # of each kind; a story names more, and the first are those that most of its articles name
+MEMBERS = 8  # articles of a story that are listed; the rest are counted
+CONTEXT = 90  # code points around a shared passage, so that a terminal of 80 columns shows it in some five lines
+PASSAGE = 240  # code points of a shared passage that are shown
+
+# Jaccard index of the words of two articles from which they look alike: two items off one form share more than half of
+# their words, two reports of one event rarely 0.35. Lower lists pairs that nobody would take for each other.
+ALIKE = 0.5
+
+CAUSES: Final[Mapping[str, str]] = {
+    "not-json": "the record is no JSON: cut off on its way, another encoding, or an error page",
+    "invalid": "a field has the wrong type, or there is nothing to tell the article by",
+    "undated": "no date, one that nobody can read, or one outside the dates that the lane accepts",
+    "empty": "neither title nor body holds a letter",
+    "too-large": "larger than a topic takes, or more extra fields than are kept",
+    "late": "it came after its place in line had passed",
+    "bug": "a stage failed on it: that is Khabar's mistake, and the letter holds the trace",
+}
+
+_WORD = re.compile(r"\w+")
+# Letters may need the joiners; direction marks and control characters in a stranger's text would rule our terminal.
+_KEPT = "\u200c\u200d"
+
+
+class Line(NamedTuple):
+    """One paragraph of output, `indent` columns from the left on each of its rows."""
+
+    text: Text
+    indent: int = 0
+
+
+class Pair(NamedTuple):
+    """Two articles of different stories that share `jaccard` of their words."""
+
+    first: EnrichedArticle
+    second: EnrichedArticle
+    jaccard: float
+
+
+def write(console: Console, lines: Iterable[Line]) -> None:
+    """Print the lines: wrapped and coloured in a terminal, one paragraph a line and plain anywhere else."""
+    for line in lines:
+        margin = " " * line.indent
+        if console.is_terminal:
+            for row in line.text.wrap(console, max(20, console.width - line.indent)):
+                console.print(Text(margin) + row, soft_wrap=True, highlight=False)
+        else:
+            console.file.write((margin + line.text.plain).rstrip() + "\n")
+
+
+def safe(text: str) -> str:
+    """The text in one paragraph, without what could steer a terminal or turn its direction."""
+    kept = (c if c in _KEPT or unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp", "Cs") else " " for c in text)
+    return " ".join("".join(kept).split())
+
+
+def story(number: int, one: Story, articles: Mapping[str, EnrichedArticle]) -> Iterator[Line]:
+    """A story with its members, relations, names, and one passage that two of them share.
+
+    `articles` holds the newest enriched event of each id; a member that is not there is listed without its details.
+    """
+    head = f"{number}. {_count(one.articles, 'article')} of {_count(len(one.sources), 'outlet')}"
+    own = f", {one.distinct_texts} in words of their own" if one.articles > 1 else ""
+    yield Line(Text(head + own, style="bold cyan"))
+    if one.headline:
+        yield Line(Text(safe(one.headline), style="bold"), 3)
+    for member in one.members[:MEMBERS]:
+        known = articles.get(member.id)
+        words = [f"{_minute(member.published_at or member.seen_at)}  {member.source}  {_relation(known, member.kind)}"]
+        if member.to and (other := articles.get(member.to)):
+            words.append(f"of {other.source}'s" if other.source != member.source else "of its own")
+        if known and known.relation and known.relation.score is not None:
+            words.append(f"score {known.relation.score:.2f}")
+        if known and known.revision:
+            words.append(f"revised {_count(known.revision, 'time')}")
+        yield Line(Text("  ".join(words), style="dim"), 3)
+        if member.title and member.title != one.headline:
+            yield Line(Text(safe(member.title)), 6)
+    if one.articles > MEMBERS:
+        yield Line(Text(f"and {one.articles - MEMBERS} more", style="dim"), 3)
+    for label, heading in LABELS.items():
+        names = [safe(each.name) for each in one.entities if each.label == label][:NAMES]
+        if names:
+            yield Line(Text(heading, style="dim"), 3)
+            yield Line(Text(" ، ".join(names), style="green"), 6)
+    yield from _evidence(one, articles)
+
+
+def passage(article: EnrichedArticle, field: Field, start: int, end: int) -> Text:
+    """A stretch of an article as sent, marked with ⟦ ⟧, amid its context."""
+    whole = getattr(article, field) or ""
+    before, inside, after = whole[max(0, start - CONTEXT) : start], whole[start:end], whole[end : end + CONTEXT]
+    if start > CONTEXT:  # begin and end at a word
+        before = "… " + before.partition(" ")[2]
+    if end + CONTEXT < len(whole):
+        after = after.rpartition(" ")[0] + " …"
+    if len(inside) > PASSAGE:
+        half = PASSAGE // 2
+        inside = inside[:half].rpartition(" ")[0] + " … " + inside[-half:].partition(" ")[2]
+    text = Text(safe(before) + " " if before.strip() else "")
+    text.append(f"⟦{safe(inside)}⟧", style="bold yellow")
+    return text.append(" " + safe(after) if after.strip() else "")
+
+
+def alike(stories: Iterable[Story], articles: Mapping[str, EnrichedArticle]) -> list[Pair]:
+    """The first articles of different stories that look alike and were kept apart, the most alike first."""
+    roots = [articles[one.members[0].id] for one in stories if one.members and one.members[0].id in articles]
+    words = {each.id: frozenset(_WORD.findall(f"{each.title or ''} {each.body or ''}")) for each in roots}
+    pairs = []
+    for first, second in combinations(roots, 2):
+        ours, theirs = words[first.id], words[second.id]
+        jaccard = len(ours & theirs) / max(1, len(ours | theirs))
+        if jaccard >= ALIKE:
+            pairs.append(Pair(first, second, jaccard))
+    return sorted(pairs, key=lambda pair: (-pair.jaccard, pair.first.id, pair.second.id))
+
+
+def kept_apart(pair: Pair) -> Iterator[Line]:
+    """Two look-alikes, and the names and numbers that only one of them has."""
+    yield Line(Text(f"{pair.jaccard:.0%} of their words are the same, what happened is not", style="dim"), 3)
+    for ours, theirs in ((pair.first, pair.second), (pair.second, pair.first)):
+        yield Line(Text(safe(ours.title or ours.body or "")[:CONTEXT]), 6)
+        if only := _own_names(ours, theirs):
+            yield Line(Text("only here", style="dim"), 9)
+            yield Line(Text(" ، ".join(only), style="yellow"), 9)
+
+
+def letters(causes: Mapping[str, int]) -> Iterator[Line]:
+    """Dead letters counted by cause, the most frequent first, and what each cause means."""
+    for cause, number in sorted(causes.items(), key=lambda item: (-item[1], item[0])):
+        meaning = CAUSES.get(cause, "a stage refused it")
+        yield Line(Text.assemble(f"{number:>4}  ", (f"{cause:<10}", "bold"), f"  {meaning}"))
+
+
+def _evidence(one: Story, articles: Mapping[str, EnrichedArticle]) -> Iterator[Line]:
+    """The longest passage that two articles share; of two tellings in different words, where there are such."""
+    found: list[tuple[bool, int, EnrichedArticle, EnrichedArticle, Passage]] = []
+    for member in one.members:
+        ours = articles.get(member.id)
+        if not ours or not ours.relation or not ours.relation.evidence or not ours.relation.to:
+            continue
+        theirs = articles.get(ours.relation.to)
+        if theirs is None or theirs.version != ours.relation.to_version:
+            continue  # what it was compared with has been revised since
+        for each in ours.relation.evidence.shared:
+            found.append((ours.relation.kind == "same-story", each.end - each.start, ours, theirs, each))
+    if not found:
+        return
+    _, _, ours, theirs, best = max(found, key=lambda each: each[:2])
+    yield Line(Text(f"a passage that {theirs.source} and {ours.source} share", style="dim"), 3)
+    yield Line(passage(theirs, best.to_field, best.to_start, best.to_end), 6)
+    yield Line(passage(ours, best.field, best.start, best.end), 6)
+
+
+def _own_names(ours: EnrichedArticle, theirs: EnrichedArticle) -> list[str]:
+    elsewhere = {each.id for each in theirs.entities}
+    names = Counter(safe(each.name) for each in ours.entities if each.id not in elsewhere)
+    numbers = set(re.findall(r"\d[\d.,]*", ours.body or "")) - set(re.findall(r"\d[\d.,]*", theirs.body or ""))
+    return [name for name, _ in names.most_common(4)] + sorted(number.rstrip(".,") for number in numbers)[:4]
+
+
+def _relation(article: EnrichedArticle | None, kind: str) -> str:
+    return article.relation.kind if article and article.relation else kind
+
+
+def _minute(date: str) -> str:
+    return f"{date[5:10]} {date[11:16]}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
