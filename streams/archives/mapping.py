@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas import Misconfigured, RawArticle
 
-__all__ = ["FieldMap", "MapCheck"]
+__all__ = ["FieldMap", "MapCheck", "set_aside"]
 
 _OURS = tuple(f.name for f in fields(RawArticle))
 # A map that names a field which none of so many records has is a slip of the pen. Larger, and the slip shows later;
@@ -55,14 +55,19 @@ class FieldMap:
                 out[ours] = value
             if not targets:
                 (displaced if name in self.names else out)[name] = value
-        if displaced:
-            extra = out.get("extra")
-            out["extra"] = {**extra, **displaced} if isinstance(extra, dict) else displaced | {"extra": extra}
+        set_aside(out, displaced)
         return out
 
     def check(self) -> MapCheck:
         """A check to show the first records to."""
         return MapCheck(self)
+
+
+def set_aside(fields: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Move values to `extra`; an `extra` that is no object stays as it is, and has the record refused."""
+    extra = fields.get("extra") or {}
+    if values and isinstance(extra, dict):
+        fields["extra"] = {**extra, **values}
 
 
 class MapCheck:

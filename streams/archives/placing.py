@@ -10,7 +10,7 @@ import orjson
 
 from schemas import Instant, Misconfigured, Refused, parse_date, place_of, raw_from_fields, to_rfc3339
 from streams.archives.lines import LINE_LIMIT, Line
-from streams.archives.mapping import FieldMap, MapCheck
+from streams.archives.mapping import FieldMap, MapCheck, set_aside
 from streams.topics import by_name
 
 __all__ = ["VALUE_LIMIT", "Bounds", "Placed", "Placing", "Unplaced"]
@@ -143,9 +143,7 @@ class Placing:
         except Refused:
             if self._given is None:
                 raise
-            extra = fields.get("extra")
-            fields["extra"] = {**extra, name: value} if isinstance(extra, dict) else {name: value}
-            del fields[name]
+            set_aside(fields, {name: fields.pop(name)})
             return None
 
     def _within(self, value: Any, name: str) -> Instant:
