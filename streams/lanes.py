@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from dataclasses import fields
-
 from schemas import Lane, Misconfigured, Progress, decode, encode
 from streams import cluster
 from streams.kafka import errors, make_producer, running

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from schemas import DeadLetter, Misconfigured
 from streams.read import Record, read_topic
 from streams.settings import Settings
-from streams.topics import LETTER_ROOM, Header, by_name, size_of
+from streams.topics import Header, by_name, size_of
 
 __all__ = ["Cause", "Letter", "causes", "find", "read_letters", "write"]
 
