@@ -259,6 +259,7 @@ class EnrichedArticle(Article):
     relation: Relation | None  # None for what takes part in no story: canceled, withheld
     story: StoryRef | None
     lines: list[Decision]
+    covered_until: str | None = None  # cancellations cover the versions of this id dated not after this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
