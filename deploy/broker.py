@@ -61,6 +61,9 @@ PROPERTIES = {
     "transaction.state.log.num.partitions": "4",
     "group.initial.rebalance.delay.ms": "0",
     "auto.create.topics.enable": "false",
+    # After a kill -9 the broker is let in again only when the controller has given up on the one before.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
     "message.max.bytes": str(LARGEST_RECORD),
     "replica.fetch.max.bytes": str(LARGEST_RECORD),
     "log.cleaner.dedupe.buffer.size": str(32 * 1024 * 1024),
@@ -270,7 +273,7 @@ def _check_port(port: int) -> None:
 def _owner(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,) and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
     except psutil.Error:  # only root may see others' processes on some systems
         log.debug("cannot see who has port %d", port)

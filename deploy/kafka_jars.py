@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 KAFKA_VERSION = "4.1.1"
 TRIES = 3  # downloads of one jar; a connection that breaks three times in a row is the operator's to look at
+TIMEOUT = 30  # seconds without a byte
 AT_ONCE = 6  # downloads at the same time; more are not faster on a line of 100 Mbit/s
 ROOM = 100_000_000  # bytes; twice what the jars take
 
@@ -50,8 +51,11 @@ class Jar:
 def shipped_list() -> list[Jar]:
     """The jars of this Kafka, in the order of the file."""
     lines = files("deploy").joinpath("kafka_jars.txt").read_text("utf-8").splitlines()
-    rows = [line.split() for line in lines if not line.startswith("#")]
-    return [Jar(*name.split(":"), sha256=digest, size=int(size)) for name, digest, size in rows]
+    jars = []
+    for name, digest, size in (line.split() for line in lines if not line.startswith("#")):
+        group, artifact, version = name.split(":")
+        jars.append(Jar(group, artifact, version, digest, int(size)))
+    return jars
 
 
 def classpath(progress: Progress | None = None, cache: Path | None = None) -> list[Path]:
@@ -121,35 +125,14 @@ class _Counter:
 
 def _download(jar: Jar, staging: Path, folder: Path, count: _Counter) -> None:
     """Fetch one jar into `staging`, and move it to its place only when its digest is right."""
-    from jgo.config import GlobalSettings
-    from jgo.constants import MAVEN_CENTRAL_URL
-    from jgo.maven import MavenContext, PythonResolver
     from requests import RequestException
 
-    # A mirror that the user has set in jgo's own settings file under the name `central` is used instead of it.
-    remotes = {"central": MAVEN_CENTRAL_URL} | GlobalSettings.load().repositories
     problem = ""
     for attempt in range(TRIES):
-        got = 0
-
-        @contextmanager
-        def watch(filename: str, size: int) -> Iterator[Callable[[int], None]]:
-            def add(size: int) -> None:
-                nonlocal got
-                got += size
-                count.add(size)
-
-            yield add
-
-        # The resolver writes below its cache folder; one for each attempt, so that it never meets its own leftovers.
-        context = MavenContext(
-            resolver=PythonResolver(progress_callback=watch),  # type: ignore[arg-type]
-            repo_cache=staging / f"{jar.artifact}-{attempt}",
-            remote_repos=remotes,
-            timeout=30,
-        )
+        tally = _Tally(count)
         try:
-            path = context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
+            # One folder for each attempt: jgo takes what it finds there for whole.
+            path = _resolve(jar, staging / f"{jar.artifact}-{attempt}", tally)
         except (RequestException, RuntimeError) as error:
             problem = str(error)
         except OSError as error:
@@ -159,9 +142,42 @@ def _download(jar: Jar, staging: Path, folder: Path, count: _Counter) -> None:
                 path.replace(folder / jar.filename)
                 return
             problem = f"the file has {path.stat().st_size} bytes instead of {jar.size}, or other content"
-        count.add(-got)
+        tally.forget()
         log.info("download of %s failed (attempt %d of %d): %s", jar.filename, attempt + 1, TRIES, problem)
     raise Unavailable(
         f"could not download {jar.filename} of Apache Kafka {KAFKA_VERSION} after {TRIES} attempts: {problem}. "
         f"Run the same command again: it keeps what has arrived in {folder}"
     )
+
+
+def _resolve(jar: Jar, into: Path, tally: "_Tally") -> Path:
+    """Have jgo download the jar, from the mirror that the user's own jgo settings name `central`, if they do."""
+    from jgo.config import GlobalSettings
+    from jgo.constants import MAVEN_CENTRAL_URL
+    from jgo.maven import MavenContext, PythonResolver
+
+    context = MavenContext(
+        resolver=PythonResolver(progress_callback=tally.watch),
+        repo_cache=into,
+        remote_repos={"central": MAVEN_CENTRAL_URL} | GlobalSettings.load().repositories,
+        timeout=TIMEOUT,
+    )
+    return context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
+
+
+class _Tally:
+    """What one attempt has added to the counter, to be taken back if it fails."""
+
+    def __init__(self, count: _Counter) -> None:
+        self.count, self.got = count, 0
+
+    @contextmanager
+    def watch(self, filename: str, size: int) -> Iterator[Callable[[int], None]]:
+        yield self.add
+
+    def add(self, size: int) -> None:
+        self.got += size
+        self.count.add(size)
+
+    def forget(self) -> None:
+        self.count.add(-self.got)

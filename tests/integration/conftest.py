@@ -22,7 +22,7 @@ def free_ports(count: int) -> list[int]:
 
 @pytest.fixture(scope="session")
 def make_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Broker]]:
-    """Makes brokers that are not started yet, `make_broker({"log.segment.bytes": "16384"})`; all are removed at the end."""
+    """Makes brokers, not started yet: `make_broker({"log.cleaner.backoff.ms": "100"})`; removes them at the end."""
     made: list[Broker] = []
 
     def make(properties: dict[str, str] | None = None) -> Broker:

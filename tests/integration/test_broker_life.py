@@ -1,9 +1,10 @@
 """The local broker, started, killed and stopped for real."""
 
 import time
+
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-import pytest
 
 from deploy.broker import Broker
 

@@ -1,0 +1,41 @@
+"""`khabar worker`: the stages that turn raw articles into stories."""
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["worker"]
+
+
+def worker(
+    stages: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="STAGE", help="normalize, tag, deduplicate; all if none is given."),
+    ] = None,
+    lane: Annotated[str | None, typer.Option(help="The lane to work on; `live` if none is given.")] = None,
+    broker: Annotated[str | None, typer.Option(help="host:port of Kafka; the local broker if none is given.")] = None,
+    owner: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Work on the articles of a lane until stopped with Ctrl-C or SIGTERM.
+
+    One stage runs in this process. Several, or all, run in a process each, and one that ends is started again, after
+    1 s, then 2 s, up to 30 s. Start more workers of normalize and tag, here or on other machines, to go faster.
+
+    \b
+    Example: all stages on the lane of a replay
+      khabar worker --lane saudi-2015
+    """
+    from deploy.worker import STAGES, die_with, run_stage, supervise
+    from schemas.errors import Misconfigured
+    from streams.settings import Settings
+
+    names = list(dict.fromkeys(stages or STAGES))
+    if unknown := [name for name in names if name not in STAGES]:
+        raise Misconfigured(f"there is no stage {unknown[0]!r}; the stages are {', '.join(STAGES)}")
+    settings = Settings(lane=lane, broker=broker)
+    if len(names) > 1:
+        supervise(names, settings)
+    else:
+        if owner is not None:
+            die_with(owner)
+        run_stage(names[0], settings)
