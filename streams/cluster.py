@@ -11,16 +11,21 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from schemas import Misconfigured, Unavailable
 from streams.kafka import errors, make_admin, running
 from streams.settings import Settings
 from streams.topics import Kind, Topic, Topics
 
-__all__ = ["State", "check", "commands", "create", "delete", "exists", "partitions", "state"]
+__all__ = ["State", "Survey", "check", "commands", "create", "delete", "exists", "partitions", "survey"]
 
-_FORBIDDEN = ("TopicAuthorizationFailedError", "ClusterAuthorizationFailedError")
 _PROPAGATION_S = 30  # a new topic's leaders are known within a second; more is a sick cluster
 
 
@@ -36,18 +41,38 @@ class State:
     warnings: list[str] = field(default_factory=list)
 
 
-async def state(settings: Settings, kind: Kind = "live") -> list[State]:
-    """The lane's topics as they are, in the order of the table, with what is wrong about each."""
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The lane's topics as they are, in the order of the table, on a cluster of so many brokers."""
+
+    states: list[State]
+    brokers: int
+
+    @property
+    def missing(self) -> list[str]:
+        return [each.topic for each in self.states if not each.partitions]
+
+    @property
+    def refused(self) -> list[str]:
+        return [f"{each.topic}: {reason}" for each in self.states for reason in each.refused]
+
+    @property
+    def warnings(self) -> list[str]:
+        return [f"{each.topic}: {warning}" for each in self.states for warning in each.warnings]
+
+
+async def survey(settings: Settings, kind: Kind = "live") -> Survey:
+    """Look at the lane's topics, and say what is wrong about each."""
     async with running(make_admin(settings), settings) as admin:
         with errors(settings):
-            return (await _look(admin, settings, kind))[0]
+            return await _look(admin, settings, kind)
 
 
 async def check(settings: Settings, kind: Kind = "live") -> list[str]:
     """Raise Misconfigured for topics that are missing or break correctness; return what is worth a warning."""
-    states = await state(settings, kind)
-    _refuse(settings, kind, states)
-    return [f"{each.topic}: {warning}" for each in states for warning in each.warnings]
+    found = await survey(settings, kind)
+    _refuse(settings, kind, found)
+    return found.warnings
 
 
 async def exists(settings: Settings, name: str) -> bool:
@@ -71,13 +96,12 @@ async def create(settings: Settings, kind: Kind = "live") -> list[str]:
     """Create the topics of the lane that are missing, then check all of them as `check` does."""
     async with running(make_admin(settings), settings) as admin:
         with errors(settings):
-            states, brokers = await _look(admin, settings, kind)
-            missing = [each.topic for each in states if not each.partitions]
-            if missing:
-                await _make(admin, settings, kind, brokers, missing)
-                states = await _settled(admin, settings, kind)
-    _refuse(settings, kind, states)
-    return [f"{each.topic}: {warning}" for each in states for warning in each.warnings]
+            found = await _look(admin, settings, kind)
+            if found.missing:
+                await _make(admin, settings, kind, found)
+                found = await _settled(admin, settings, kind)
+    _refuse(settings, kind, found)
+    return found.warnings
 
 
 async def delete(settings: Settings) -> None:
@@ -89,7 +113,7 @@ async def delete(settings: Settings) -> None:
             if found:
                 answer: Any = await admin.delete_topics(sorted(found))
                 for topic, code in answer.topic_error_codes:
-                    if code and for_code(code).__name__ != "UnknownTopicOrPartitionError":
+                    if code and for_code(code) is not UnknownTopicOrPartitionError:
                         raise for_code(code)(f"could not delete {topic}")
             async with asyncio.timeout(_PROPAGATION_S):
                 while wanted & set(await admin.list_topics()):  # noqa: ASYNC110 - the broker tells nobody
@@ -119,41 +143,40 @@ def _replication(brokers: int) -> int:
     return min(3, brokers)
 
 
-async def _make(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind, brokers: int, missing: list[str]) -> None:
+async def _make(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind, found: Survey) -> None:
     table = Topics(settings.prefix, settings.lane).all()
     new = [
         NewTopic(
             name,
             _partitions(table[name], settings),
-            _replication(brokers),
-            topic_configs=table[name].config(kind, brokers),
+            _replication(found.brokers),
+            topic_configs=table[name].config(kind, found.brokers),
         )
-        for name in missing
+        for name in found.missing
     ]
     answer: Any = await admin.create_topics(new)
     for name, code, message in answer.topic_errors:
-        if not code or for_code(code) is TopicAlreadyExistsError:
+        error = for_code(code)
+        if not code or error is TopicAlreadyExistsError:  # by somebody else, just now
             continue
-        if for_code(code).__name__ in _FORBIDDEN:
-            raise Misconfigured(_missing(settings, kind, brokers, missing, "and may not be created by this user"))
-        raise for_code(code)(f"could not create {name}: {message}")
+        if error in (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
+            raise Misconfigured(_missing(settings, kind, found, "and this user may not create them"))
+        raise error(f"could not create {name}: {message}")
 
 
-async def _settled(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind) -> list[State]:
-    """The states once every broker that we ask knows every topic."""
+async def _settled(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind) -> Survey:
+    """The topics once the broker that we ask knows every one."""
     try:
         async with asyncio.timeout(_PROPAGATION_S):
-            while True:
-                states, _ = await _look(admin, settings, kind)
-                if all(each.partitions for each in states):
-                    return states
+            while (found := await _look(admin, settings, kind)).missing:  # noqa: ASYNC110 - the broker tells nobody
                 await asyncio.sleep(0.1)
+            return found
     except TimeoutError:
         raise Unavailable(f"new topics did not appear at {settings.broker} within {_PROPAGATION_S} s") from None
 
 
-async def _look(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind) -> tuple[list[State], int]:
-    """States and the number of brokers. Asks for all topics: asking for one by name could create it."""
+async def _look(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind) -> Survey:
+    """Asks for all topics: asking for one by name could create it."""
     table = Topics(settings.prefix, settings.lane).all()
     brokers = len((await admin.describe_cluster())["brokers"])
     described = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
@@ -179,7 +202,7 @@ async def _look(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind) -> t
         normalized.refused.append(
             f"has {normalized.partitions} partitions and {raw.topic} has {raw.partitions}; they must have as many"
         )
-    return states, brokers
+    return Survey(states, brokers)
 
 
 def _no_collision(table: Mapping[str, Topic], described: Mapping[str, Any]) -> None:
@@ -230,17 +253,16 @@ def _breaks(key: str, found: str, wanted: str) -> bool:
     return key == "message.timestamp.type"
 
 
-def _refuse(settings: Settings, kind: Kind, states: list[State]) -> None:
-    missing = [each.topic for each in states if not each.partitions]
-    if missing:
-        raise Misconfigured(_missing(settings, kind, 3, missing, "or not visible to this user"))
-    wrong = [f"{each.topic}: {reason}" for each in states for reason in each.refused]
-    if wrong:
-        raise Misconfigured("topics that would lose or garble articles:\n" + "\n".join(wrong))
+def _refuse(settings: Settings, kind: Kind, found: Survey) -> None:
+    if found.missing:
+        raise Misconfigured(_missing(settings, kind, found, "or this user may not see them"))
+    if found.refused:
+        raise Misconfigured("topics that would lose or garble articles:\n" + "\n".join(found.refused))
 
 
-def _missing(settings: Settings, kind: Kind, brokers: int, missing: list[str], why: str) -> str:
+def _missing(settings: Settings, kind: Kind, found: Survey, why: str) -> str:
+    lines = commands(settings, kind, found.brokers, found.missing)
     return (
-        f"topics of lane {settings.lane} are missing at {settings.broker} {why}. Whoever may create runs:\n"
-        + "\n".join(commands(settings, kind, brokers, missing))
+        f"topics of lane {settings.lane} are missing at {settings.broker}, {why}; whoever may create them runs:\n"
+        + "\n".join(lines)
     )

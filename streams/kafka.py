@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import logging
+import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    InvalidReplicationFactorError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    OffsetOutOfRangeError,
+    PolicyViolationError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    UnsupportedSaslMechanismError,
+)
 
 from schemas import Misconfigured, Unavailable
 from streams.security import read_security
 from streams.settings import LOCAL_BROKER, Settings
 from streams.topics import FRAMING, LARGEST
 
-__all__ = ["errors", "make_admin", "make_consumer", "make_producer", "running"]
+__all__ = ["errors", "make_admin", "make_consumer", "make_producer", "running", "start"]
 
-log = logging.getLogger(__name__)
-logging.getLogger("aiokafka").setLevel(logging.WARNING)
+_log_of_clients = logging.getLogger("aiokafka")
+if not _log_of_clients.level:  # unless the process has decided; at INFO it tells of every rebalance
+    _log_of_clients.setLevel(logging.WARNING)
 
 Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer, AIOKafkaAdminClient)
 
@@ -68,35 +87,118 @@ def make_admin(settings: Settings) -> AIOKafkaAdminClient:
 async def running(client: Client, settings: Settings) -> AsyncIterator[Client]:
     """Start the client, stop it at the end; raises Unavailable or Misconfigured if it cannot connect."""
     try:
-        with errors(settings):
-            await client.start()
+        await start(client, settings)
         yield client
     finally:
         await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
 
 
+async def start(client: Client, settings: Settings) -> None:
+    """Start the client, which whoever calls this stops, also after an error; raises Unavailable or Misconfigured."""
+    try:
+        with errors(settings):
+            await client.start()
+    except _NoConnectionError:
+        raise await _why(settings) from None
+
+
 @contextmanager
 def errors(settings: Settings) -> Iterator[None]:
-    """What Kafka raises inside becomes Unavailable, if trying again may help, or Misconfigured."""
+    """What Kafka raises inside becomes Misconfigured, where the operator has to act, or Unavailable, where trying
+    again may help; anything else is a bug and passes."""
     try:
         yield
-    except (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError) as bad:
-        raise Unavailable(_unreachable(settings)) from bad
+    except (KafkaConnectionError, NodeNotReadyError) as bad:
+        raise _NoConnectionError(_unreachable(settings, settings.broker, str(bad))) from bad
+    except _OPERATOR as bad:
+        raise Misconfigured(_refused(settings, bad)) from bad
+    except OffsetOutOfRangeError as bad:
+        raise Misconfigured(f"what was to be read next is no longer in the log: {bad.args}") from bad
     except KafkaError as bad:
-        what = f"Kafka at {settings.broker} answered {type(bad).__name__}: {bad}"
-        raise (Unavailable if bad.retriable else Misconfigured)(what) from bad
+        if not (bad.retriable or isinstance(bad, KafkaTimeoutError)):
+            raise
+        raise Unavailable(f"Kafka at {settings.broker} answered {type(bad).__name__}: {bad}") from bad
 
 
-def _unreachable(settings: Settings) -> str:
-    start = (
-        "start it: khabar broker start" if settings.broker == LOCAL_BROKER else "is it running, is the address right?"
-    )
-    return f"no Kafka answers at {settings.broker}; {start}"
+class _NoConnectionError(Unavailable):
+    """No broker could be reached; the reason is known to whoever tries once more by hand."""
+
+
+_OPERATOR = (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    InvalidReplicationFactorError,
+    PolicyViolationError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    UnsupportedSaslMechanismError,
+)
+_DIAGNOSIS_MS = 5_000  # a broker that takes longer for a handshake is as good as away
+
+
+async def _why(settings: Settings) -> Misconfigured | Unavailable:
+    """Connect once more to each address, and say what is in the way."""
+    security = read_security(settings.kafka)
+    first: Misconfigured | Unavailable | None = None
+    for address in _addresses(settings):
+        host, _, port = address.rpartition(":")
+        found: Misconfigured | Unavailable
+        try:
+            connection = await create_conn(
+                host.strip("[]"), int(port), request_timeout_ms=_DIAGNOSIS_MS, **security.aiokafka()
+            )
+            connection.close()
+            found = Unavailable(f"Kafka at {address} answers now, and did not a moment ago; try again")
+        except _OPERATOR as bad:
+            found = Misconfigured(_refused(settings, bad))
+        except ssl.SSLCertVerificationError as bad:
+            found = Misconfigured(
+                f"the certificate of {address} is not trusted: {bad.verify_message}; give the authority that signed it "
+                "(ssl.truststore.type=PEM, ssl.truststore.location=ca.pem), or the host name that it is made out to"
+            )
+        except ssl.SSLError as bad:
+            found = Misconfigured(
+                f"TLS with {address} fails: {bad.reason or bad}; is it a TLS listener (security.protocol is "
+                f"{security.protocol}), and does it ask for a certificate of ours (ssl.keystore.*)?"
+            )
+        except socket.gaierror as bad:
+            found = Misconfigured(f"broker names the host {host!r}, which is not known here: {bad.strerror}")
+        except ConnectionRefusedError:
+            found = Unavailable(_unreachable(settings, address, "nothing listens there"))
+        except (OSError, KafkaError, TimeoutError) as bad:
+            found = Unavailable(
+                f"what listens at {address} does not talk to us ({bad or type(bad).__name__}): "
+                f"is it a Kafka listener for security.protocol {security.protocol}, and up?"
+            )
+        first = first or found
+    return first or Unavailable(_unreachable(settings, settings.broker, ""))
+
+
+def _refused(settings: Settings, bad: KafkaError) -> str:
+    security = read_security(settings.kafka)
+    user = f"user {security.username!r}" if security.username else "this client"
+    what = f"Kafka at {settings.broker} refuses {user}: {type(bad).__name__}: {', '.join(map(str, bad.args))}"
+    if isinstance(bad, UnsupportedSaslMechanismError):
+        return f"{what}; set sasl.mechanism to one that it offers"
+    if isinstance(bad, AuthenticationFailedError | SaslAuthenticationFailed):
+        return f"{what}; check user name and password in sasl.jaas.config, and sasl.mechanism ({security.mechanism})"
+    return f"{what}; ask whoever runs the cluster to grant it on {settings.prefix}.* (docs: khabar topics --help)"
+
+
+def _unreachable(settings: Settings, address: str, why: str) -> str:
+    to_do = "start it: khabar broker start" if settings.broker == LOCAL_BROKER else "is it running, is broker right?"
+    return f"no Kafka answers at {address}{f' ({why})' if why else ''}; {to_do}"
+
+
+def _addresses(settings: Settings) -> list[str]:
+    return [each.strip() for each in settings.broker.split(",")]
 
 
 def _connection(settings: Settings) -> dict[str, Any]:
     return {
-        "bootstrap_servers": [each.strip() for each in settings.broker.split(",")],
+        "bootstrap_servers": _addresses(settings),
         "client_id": f"khabar-{settings.lane}",
         **read_security(settings.kafka).aiokafka(),
     }
