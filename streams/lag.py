@@ -1,0 +1,106 @@
+"""How far the stages of a lane are behind, and whether anybody works on them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from schemas import Unavailable
+from streams import cluster
+from streams.kafka import errors, make_admin, make_consumer, running
+from streams.settings import Settings
+from streams.topics import Topics
+
+__all__ = ["READS", "Lag", "Worst"]
+
+# Stage -> the topic that it reads.
+READS: Mapping[str, str] = {
+    "normalize": "articles.raw",
+    "tag": "articles.normalized",
+    "deduplicate": "articles.tagged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The partition on which a stage is furthest behind, in records that it has not acknowledged."""
+
+    stage: str
+    partition: int
+    records: int
+
+    def __str__(self) -> str:
+        return f"{self.stage} is {self.records:,} records behind on partition {self.partition}"
+
+
+class Lag:
+    """Asks the broker where the groups of a lane stand; its two clients are made anew after an error."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topics = Topics(settings.prefix, settings.lane)
+        self._clients = AsyncExitStack()
+        self._open: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
+        self._partitions: dict[str, list[TopicPartition]] = {}
+
+    async def __aenter__(self) -> Lag:
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        await self._clients.aclose()
+
+    async def worst(self, stages: Sequence[str] = tuple(READS)) -> Worst:
+        """Where these stages are furthest behind; raises Unavailable."""
+        found = [Worst(stage, each, records) for stage in stages for each, records in (await self.of(stage)).items()]
+        return max(found, key=lambda each: each.records)
+
+    async def of(self, stage: str) -> dict[int, int]:
+        """Records of each partition that a stage has not acknowledged; raises Unavailable."""
+        async with self._asking() as (admin, consumer):
+            partitions = self._partitions[stage]
+            first = await consumer.beginning_offsets(partitions)
+            ends = await consumer.end_offsets(partitions)
+            stands = await admin.list_consumer_group_offsets(self._topics.group(stage))
+        committed = {each: stands[each].offset for each in partitions if each in stands}
+        return {each.partition: max(0, ends[each] - max(first[each], committed.get(each, 0))) for each in partitions}
+
+    async def ends(self, stage: str) -> dict[int, int]:
+        """The end offset of each partition that a stage reads; raises Unavailable."""
+        async with self._asking() as (_, consumer):
+            ends = await consumer.end_offsets(self._partitions[stage])
+        return {each.partition: end for each, end in ends.items()}
+
+    async def unserved(self) -> list[str]:
+        """The stages that no worker works on now; raises Unavailable."""
+        groups = {self._topics.group(stage): stage for stage in READS}
+        async with self._asking() as (admin, _):
+            answers: list[Any] = await admin.describe_consumer_groups(list(groups))
+        members = {group: people for answer in answers for _, group, _, _, _, people, *_ in answer.groups}
+        return [stage for group, stage in groups.items() if not members.get(group)]
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
+        try:
+            with errors(self._settings):
+                yield await self._connect()
+        except Unavailable:
+            self._open = None
+            await self._clients.aclose()
+            raise
+
+    async def _connect(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
+        if self._open is None:
+            for stage, topic in READS.items():
+                self._partitions[stage] = await cluster.partitions(self._settings, self._topics.name(topic))
+            admin = await self._clients.enter_async_context(running(make_admin(self._settings), self._settings))
+            consumer = await self._clients.enter_async_context(running(make_consumer(self._settings), self._settings))
+            self._open = admin, consumer
+        return self._open
