@@ -36,7 +36,7 @@ class State:
     topic: str
     partitions: int = 0
     replication: int = 0
-    config: Mapping[str, str] | None = None  # None where we may not read it
+    config: Mapping[str, str] | None = None  # what the table speaks of; None where we may not read it
     refused: list[str] = field(default_factory=list)  # what breaks correctness
     warnings: list[str] = field(default_factory=list)
 
@@ -192,7 +192,7 @@ async def _look(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind) -> S
             topic=name,
             partitions=len(described[name]),
             replication=min(len(partition["replicas"]) for partition in described[name]),
-            config=configs.get(name),
+            config=None if name not in configs else {key: configs[name].get(key, "") for key in topic.config(kind, 1)},
         )
         _judge(each, topic, settings, kind, brokers)
         states.append(each)

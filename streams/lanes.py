@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import fields
 
 from schemas import Lane, Misconfigured, Progress, decode, encode
@@ -11,7 +12,7 @@ from streams.read import newest, read_topic
 from streams.settings import Settings
 from streams.topics import Topics
 
-__all__ = ["LANE_KEY", "LIVE", "PROGRESS_KEY", "create", "find", "progress", "remove", "require"]
+__all__ = ["LANE_KEY", "LIVE", "PROGRESS_KEY", "create", "ensure", "find", "progress", "remove", "require"]
 
 LANE_KEY = b"lane"
 PROGRESS_KEY = b"progress"
@@ -35,6 +36,16 @@ async def create(settings: Settings, lane: Lane) -> None:
         raise Misconfigured(
             f"lane {settings.lane} exists and is another one ({_differences(found, lane)}); give another --lane"
         )
+
+
+async def ensure(settings: Settings) -> Lane:
+    """Make what is missing of the lane's topics; a lane that is not there yet becomes a live one."""
+    found = await find(settings)
+    if found is None or settings.lane == "live":
+        await create(settings, found or LIVE)
+    else:
+        await cluster.create(settings, found.kind)
+    return found or LIVE
 
 
 async def find(settings: Settings) -> Lane | None:
@@ -66,9 +77,10 @@ async def remove(settings: Settings) -> None:
 
 
 async def _manifest(settings: Settings) -> Lane | None:
-    async for record in read_topic(settings, Lane.topic):
-        if record.key == LANE_KEY and record.value is not None:
-            return decode(Lane, record.value)
+    async with aclosing(read_topic(settings, Lane.topic)) as records:
+        async for record in records:
+            if record.key == LANE_KEY and record.value is not None:
+                return decode(Lane, record.value)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from schemas import DeadLetter, Misconfigured
@@ -10,12 +11,12 @@ from streams.read import Record, read_topic
 from streams.settings import Settings
 from streams.topics import Header, by_name, size_of
 
-__all__ = ["Cause", "Letter", "causes", "find", "read_letters", "write"]
+__all__ = ["HEADERS", "Cause", "Letter", "causes", "find", "read_letters", "write"]
 
 _REASON_LIMIT = 2_000  # bytes; a reason names a field and what was found
 _TRACE_LIMIT = 16_000  # bytes; the last frames of a trace tell the most
 # Header, field of DeadLetter, in the order in which they are written.
-_HEADERS = {
+HEADERS = {
     "khabar-stage": "stage",
     "khabar-cause": "cause",
     "khabar-reason": "reason",
@@ -46,7 +47,7 @@ def write(note: DeadLetter, key: bytes | None, value: bytes | None, headers: Ite
     Fits its topic: of a record too large for that, the value is cut, and if need be its own headers left out and
     its key cut; `khabar-truncated` gives the size in bytes that the value had.
     """
-    own = [(name, content) for name, content in headers if name not in _HEADERS]
+    own = [(name, content) for name, content in headers if name not in HEADERS]
     largest = by_name(DeadLetter.topic).largest
     written = _headers(note)
     if size_of(key, value, [*own, *written]) <= largest:
@@ -80,10 +81,11 @@ async def read_letters(settings: Settings, *, cause: str | None = None) -> Async
 
 async def find(settings: Settings, number: int) -> Letter:
     """The letter of that number; raises Misconfigured if there is none."""
-    async for record in read_topic(settings, DeadLetter.topic, start={0: number}):
-        if record.offset == number:
-            return _read(record)
-        break
+    async with aclosing(read_topic(settings, DeadLetter.topic, start={0: number})) as records:
+        async for record in records:
+            if record.offset == number:
+                return _read(record)
+            break
     raise Misconfigured(
         f"there is no letter {number} in lane {settings.lane}; the numbers stand in: khabar letters list"
     )
@@ -117,7 +119,7 @@ async def causes(letters: AsyncIterator[Letter]) -> list[Cause]:
 
 def _headers(note: DeadLetter) -> list[Header]:
     found = []
-    for name, attribute in _HEADERS.items():
+    for name, attribute in HEADERS.items():
         content = getattr(note, attribute)
         if content is not None:
             text = str(content).encode("utf-8", "surrogatepass")
@@ -131,9 +133,9 @@ def _headers(note: DeadLetter) -> list[Header]:
 
 def _read(record: Record) -> Letter:
     """A letter that we wrote; one that somebody else wrote gets empty fields rather than no place in the list."""
-    fields: dict[str, str | int | None] = dict.fromkeys(_HEADERS.values())
+    fields: dict[str, str | int | None] = dict.fromkeys(HEADERS.values())
     for name, content in record.headers:
-        attribute = _HEADERS.get(name)
+        attribute = HEADERS.get(name)
         if attribute is None:
             continue
         text = (content or b"").decode("utf-8", "replace")

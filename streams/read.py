@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from tempfile import SpooledTemporaryFile
 
 from aiokafka import ConsumerRecord
 
@@ -12,12 +13,13 @@ from streams.kafka import errors, make_consumer, running
 from streams.settings import Settings
 from streams.topics import Topics
 
-__all__ = ["LINE_HEADER", "Record", "header", "line_of", "newest", "read_topic", "without_repeats"]
+__all__ = ["LINE_HEADER", "Record", "header", "latest_values", "line_of", "newest", "read_topic", "without_repeats"]
 
 Record = ConsumerRecord[bytes, bytes]  # topic, partition, offset, timestamp (ms), key, value, headers
 
 LINE_HEADER = "khabar-line"
 _POLL_MS = 500
+_SPOOLED = 64 * 1024 * 1024  # bytes of values held in memory before they go to disk
 _TAIL = 64  # records that a first look at the end of a topic takes in
 
 
@@ -38,7 +40,7 @@ async def read_topic(
     *,
     follow: bool = False,
     start: dict[int, int] | None = None,
-) -> AsyncIterator[Record]:
+) -> AsyncGenerator[Record, None]:
     """Yield the committed records of the lane's topic, from the beginning or from the offset of each partition in
     `start`, up to the last stable offset of now; for ever if `follow`.
 
@@ -85,6 +87,33 @@ async def without_repeats(records: AsyncIterator[Record]) -> AsyncIterator[Recor
                 continue
             last = line
         yield record
+
+
+async def latest_values(records: AsyncIterator[Record]) -> tuple[Iterator[bytes], int]:
+    """The newest value of each key, in the order of the keys, and the number of records without a key.
+
+    Values wait on disk, keys in memory: a topic may be larger than that. A key whose newest value is None is removed.
+    """
+    spool: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(max_size=_SPOOLED)  # noqa: SIM115 - `values` closes it
+    places: dict[bytes, tuple[int, int]] = {}
+    keyless = end = 0
+    async for record in records:
+        if record.key is None:
+            keyless += 1
+        elif record.value is None:
+            places.pop(record.key, None)
+        else:
+            places[record.key] = (end, len(record.value))
+            end += spool.write(record.value)
+
+    def values() -> Iterator[bytes]:
+        with spool:
+            for key in sorted(places):
+                offset, size = places[key]
+                spool.seek(offset)
+                yield spool.read(size)
+
+    return values(), keyless
 
 
 async def newest(settings: Settings, name: str | type[Event], key: bytes) -> Record | None:

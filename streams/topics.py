@@ -77,10 +77,15 @@ TABLE: tuple[Topic, ...] = (
 )  # fmt: skip
 
 _BY_NAME: Mapping[str, Topic] = {topic.name: topic for topic in TABLE}
-_SHORT = {name.removeprefix("articles."): name for name in _BY_NAME} | {
-    "letters": "articles.dead-letters",
+_SHORT = {
+    "raw": "articles.raw",
+    "normalized": "articles.normalized",
+    "tagged": "articles.tagged",
+    "enriched": "articles.enriched",
+    "stories": "stories",
     "progress": "deduplicate.progress",
     "trends": "entities.trends",
+    "letters": "articles.dead-letters",
 }
 
 LARGEST = max(topic.largest for topic in TABLE)
@@ -97,8 +102,7 @@ def by_name(name: str) -> Topic:
     try:
         return _BY_NAME[_SHORT.get(name, name)]
     except KeyError:
-        known = ", ".join(sorted(_SHORT))
-        raise Misconfigured(f"there is no topic {name!r}; give one of {known}, or a name of the table") from None
+        raise Misconfigured(f"there is no topic {name!r}; there are {', '.join(_SHORT)}") from None
 
 
 @dataclass(frozen=True, slots=True)
