@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,12 +61,12 @@ class Supervisor:
         while not self._stopping.is_set():
             clock = asyncio.get_running_loop().time
             begun = clock()
-            code, last = await self._run_once(stage)
+            code, words = await self._run_once(stage)
             if self._stopping.is_set():
                 return
             if code == MISCONFIGURED:
                 self._stopping.set()
-                raise Misconfigured(f"{stage}: {last.removeprefix('khabar: ') or 'ended as misconfigured'}")
+                raise Misconfigured(f"stage {stage}: {words or 'its words are above'}")
             if clock() - begun >= self.steady:
                 delay = self.first_delay
             self.say(f"{stage} ended {_how(code)}; it starts again in {delay:g} s")
@@ -74,7 +75,7 @@ class Supervisor:
             delay = min(2 * delay, self.longest_delay)
 
     async def _run_once(self, stage: str) -> tuple[int, str]:
-        """Run the stage until it ends, or is to end; return its exit code and its last line."""
+        """Run the stage until it ends, or is to end; return its exit code and its last words, if any."""
         child = await asyncio.create_subprocess_exec(
             *self.commands[stage],
             env=self.environment,
@@ -100,21 +101,32 @@ class Supervisor:
         return code, await words
 
     async def _tell(self, stage: str, child: asyncio.subprocess.Process) -> str:
-        """Pass on what the child writes, each line with its stage before it; return the last line."""
+        """Pass on what the child writes, each line with its stage before it.
+
+        Returns what it said last in Khabar's own name, which may be several lines.
+        """
         assert child.stdout  # noqa: S101 - a pipe was asked for
         width = max(map(len, self.commands))
-        rest, last = b"", ""
+        rest = b""
+        last: list[str] = []
+
+        def pass_on(raw: bytes) -> None:
+            line = raw.decode("utf-8", "replace").rstrip()
+            self.say(f"{stage:<{width}} | {line}")
+            if ours := re.match(r"khabar[a-z ]*: ", line):
+                last[:] = [line[ours.end() :]]
+            elif last:
+                last.append(line)
+
         while chunk := await child.stdout.read(65536):
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > LONGEST_LINE:
                 lines, rest = [*lines, rest], b""
             for line in lines:
-                last = line.decode("utf-8", "replace").rstrip()
-                self.say(f"{stage:<{width}} | {last}")
+                pass_on(line)
         if rest:
-            last = rest.decode("utf-8", "replace")
-            self.say(f"{stage:<{width}} | {last}")
-        return last
+            pass_on(rest)
+        return "\n".join(last)
 
 
 def _send(child: asyncio.subprocess.Process, number: signal.Signals) -> None:

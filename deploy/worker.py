@@ -13,27 +13,22 @@ from collections.abc import Sequence
 
 from deploy.console import say
 from deploy.supervisor import Supervisor
-from streams import cluster, lanes
+from streams import cluster
 from streams.settings import Settings
 
-__all__ = ["STAGES", "die_with", "run_stage", "supervise"]
+__all__ = ["die_with", "run_stage", "supervise"]
 
 log = logging.getLogger(__name__)
-
-STAGES = ("normalize", "tag", "deduplicate")
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def supervise(stages: Sequence[str], settings: Settings) -> None:
     """Run each stage in a process of its own until SIGTERM or SIGINT; raises Misconfigured when one of them is."""
-    flags = ["--owner", str(os.getpid())]
-    if logging.getLogger().isEnabledFor(logging.INFO):
-        command = [sys.executable, "-m", "deploy", "--verbose", "worker"]
-    else:
-        command = [sys.executable, "-m", "deploy", "worker"]
+    verbose = ["--verbose"] if log.isEnabledFor(logging.INFO) else []
+    command = [sys.executable, "-m", "deploy", *verbose, "worker", "--owner", str(os.getpid())]
     supervisor = Supervisor(
-        commands={stage: [*command, stage, *flags] for stage in stages},
+        commands={stage: [*command, stage] for stage in stages},
         environment=os.environ | settings.environment(),
         say=say,
     )
@@ -44,30 +39,14 @@ def supervise(stages: Sequence[str], settings: Settings) -> None:
 def run_stage(stage: str, settings: Settings) -> None:
     """Run one stage in this process until SIGTERM or SIGINT, then exit.
 
-    Lane `live` gets the topics that it lacks; any other lane must exist.
+    Lane `live` gets the topics that it lacks; any other lane must exist, which the stage sees to.
     """
-    import faust
-    import uvloop
-
-    asyncio.run(_check_lane(settings))
-    os.environ.update(settings.environment())  # the agent's module makes its app, and with it its own Settings
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    app = importlib.import_module(f"agents.{stage}.agent").app
-    # Faust's own logging and spinner would write cursor movements into pipes and turn every logger to DEBUG.
-    worker = faust.Worker(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
-    worker.spinner = None
-    log.info("stage %s starts on lane %s", stage, settings.lane)
-    worker.execute_from_commandline()
-
-
-async def _check_lane(settings: Settings) -> None:
     if settings.lane == "live":
-        warnings = await cluster.create(settings)
-    else:
-        warnings = await cluster.check(settings, (await lanes.require(settings)).kind)
-    for warning in warnings:
-        log.warning("%s", warning)
+        asyncio.run(cluster.create(settings))
+    os.environ.update(settings.environment())  # the agent's module makes its app, and with it its own Settings
+    app = importlib.import_module(f"agents.{stage}.agent").app
+    log.info("stage %s starts on lane %s at %s", stage, settings.lane, settings.broker)
+    app.work()
 
 
 def die_with(owner: int) -> None:

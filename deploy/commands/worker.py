@@ -25,9 +25,10 @@ def worker(
     Example: all stages on the lane of a replay
       khabar worker --lane saudi-2015
     """
-    from deploy.worker import STAGES, die_with, run_stage, supervise
+    from deploy.worker import die_with, run_stage, supervise
     from schemas.errors import Misconfigured
     from streams.settings import Settings
+    from streams.stage import STAGES
 
     names = list(dict.fromkeys(stages or STAGES))
     if unknown := [name for name in names if name not in STAGES]:
