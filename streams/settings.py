@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import javaproperties
 import platformdirs
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas import Misconfigured
@@ -22,15 +22,38 @@ __all__ = ["LOCAL_BROKER", "Setting", "Settings", "listing"]
 
 LOCAL_BROKER = "127.0.0.1:19092"  # where `khabar broker` listens
 
-_HOST_PORT = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}"
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 # Kubernetes puts variables like KHABAR_KAFKA_BOOTSTRAP_SERVICE_HOST or KHABAR_METRICS_PORT=tcp://… into each container,
 # named after the services beside it: they are nobody's settings.
 _INJECTED = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?$")
 _SECRET = re.compile(r"password|jaas|keystore\.key|private", re.IGNORECASE)
 
-Brokers = Annotated[str, StringConstraints(strip_whitespace=True, pattern=rf"^{_HOST_PORT}(\s*,\s*{_HOST_PORT})*$")]
-Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=100)]
-LaneName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
+
+def _brokers(text: str) -> str:
+    addresses = [each.strip() for each in text.split(",")]
+    for each in addresses:
+        match = _ADDRESS.fullmatch(each)
+        if match is None or not 0 < int(match[2]) < 65536:
+            raise ValueError(f"{each!r} is not host:port")
+    return ",".join(addresses)
+
+
+def _matching(pattern: str, need: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"give {need}")
+        return text
+
+    return AfterValidator(check)
+
+
+Brokers = Annotated[str, AfterValidator(_brokers)]
+# Kafka allows names of 249 characters; lane and name take 70 of them.
+Prefix = Annotated[
+    str,
+    _matching(r"(?!.{101})[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "letters, digits, - and _, dots between; at most 100"),
+]
+LaneName = Annotated[str, _matching(r"[a-z0-9-]{1,40}", "1 to 40 of a-z, 0-9 and -")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -52,7 +75,7 @@ class Settings(BaseSettings):
     )
     lane: LaneName = Field(
         "live",
-        description="the run to work on (a-z, 0-9, -; at most 40); change it to keep runs apart",
+        description="the run to work on; change it to keep runs apart",
     )
     partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
         4,
@@ -263,6 +286,5 @@ def _complaint(wrong: ValidationError, layers: list[_Layer]) -> str:
 
 
 def _what(error: Any) -> str:
-    if error["type"] == "string_pattern_mismatch":
-        return "it does not have the form that is needed"
-    return str(error["msg"])[:1].lower() + str(error["msg"])[1:]
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
