@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from xxhash import xxh3_64_intdigest
 
 from schemas import FIRST, LAST, ProgressMark, RawArticle, Unavailable, encode
 from streams import cluster, lanes
-from streams.archives import Placed, Sorter, Unplaced
+from streams.archives import Placed, Report, Sorter, Standing, Unplaced
 from streams.delivery import Delivery, Output
 from streams.kafka import errors, make_consumer, running
 from streams.lag import Lag
@@ -27,36 +25,19 @@ from streams.settings import Settings
 from streams.topics import Topics
 from streams.turn import CAUSE, MARK, PLACE, REFUSED
 
-__all__ = ["AHEAD", "Phase", "Report", "Standing", "follow", "send", "sent_up_to"]
+__all__ = ["AHEAD", "follow", "send", "sent_up_to"]
 
 # Records between two progress marks, and seconds: what deduplicate holds back until the next mark, and what a resumed
 # replay sends again. Fewer cost more marks (one for each partition), more cost latency and memory.
 MARK_EVERY = 500
 MARK_SECONDS = 1.0
 # Records that normalize or tag may be behind on any partition before the replay waits: two of a stage's largest
-# batches, one in work and one on its way. Less starves them. More has deduplicate hold more while one partition is slow: up to
-# this times the number of the others (the model: 99 held articles with a throttle, 842 without).
+# batches, one in work and one on its way. Less starves them. More has deduplicate hold more while one partition is
+# slow: up to this times the number of the others (the model: 99 held articles with a throttle, 842 without).
 AHEAD = 1_000
 _LOOK_S = 0.2  # between two looks at how far behind the stages are
 _ALONE_S = 10.0  # a stage without a worker for so long is not just being started again (a dead member counts for 6 s)
 _TAIL = 64  # records of a partition that a first look for its last mark takes in
-
-Phase = Literal["reading", "sending", "waiting", "following", "drained", "unserved"]
-
-
-@dataclass(slots=True)
-class Standing:
-    """How far a replay is; `done` of `total` records in this phase (0: not known), `reached` the place it stands at."""
-
-    phase: Phase
-    done: int = 0
-    total: int = 0
-    reached: str = FIRST
-    waiting: str = ""  # for what
-    unserved: tuple[str, ...] = ()  # stages that no worker works on
-
-
-Report = Callable[[Standing], None]
 
 
 async def sent_up_to(settings: Settings) -> str:

@@ -6,17 +6,22 @@ its place, `sorting` orders what does not fit into memory. A new kind of file is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas import FIRST
 from streams.archives.lines import STDIN, check_files, digest, read_lines
 from streams.archives.mapping import FieldMap
 from streams.archives.placing import Bounds, Placed, Placing, Unplaced
 from streams.archives.sorting import MEMORY, Sorter
+from streams.archives.standing import Phase, Report, Standing
 
-__all__ = ["STDIN", "Archive", "Bounds", "FieldMap", "Placed", "Placing", "Sorter", "Unplaced", "check_files"]
+__all__ = [
+    "STDIN", "Archive", "Bounds", "FieldMap", "Phase", "Placed", "Placing", "Report", "Sorter", "Standing", "Unplaced",
+    "check_files",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +43,15 @@ class Archive:
         check.finish()
 
     @contextmanager
-    def sorted(
-        self, *, after: str = "", memory: int = MEMORY, seen: Callable[[int], None] = lambda _: None
-    ) -> Iterator[Sorter]:
-        """Everything read and put in order, only places past `after`; `memory` in bytes.
-
-        `seen` is told the number of lines read so far.
-        """
+    def sorted(self, *, after: str = FIRST, memory: int = MEMORY, report: Report = lambda _: None) -> Iterator[Sorter]:
+        """Everything read and put in order, only places past `after`; `memory` in bytes."""
         with Sorter(memory) as sorter:
-            for number, record in enumerate(self.records(), 1):
+            standing = Standing("reading")
+            for record in self.records():
                 if isinstance(record, Unplaced) or record.place > after:
                     sorter.add(record)
-                seen(number)
+                standing.done += 1
+                report(standing)
             yield sorter
 
     def inputs(self) -> dict[str, str]:

@@ -1,0 +1,59 @@
+"""The options by which a command is told how to read an archive, the same for `khabar replay` and `khabar process`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from schemas.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from streams.archives import Archive
+
+__all__ = ["Files", "From", "Map", "PublishedAt", "Timezone", "To", "archive_of"]
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON lines, one article a line; plain or .gz.")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="OURS=THEIRS",
+        help="body=text says that our field `body` is called `text` in the files; once for each field. "
+        "What is not mapped and none of our fields goes to `extra`.",
+    ),
+]
+Timezone = Annotated[str, typer.Option(metavar="NAME", help="Zone of dates without one, such as Asia/Riyadh.")]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="Refuse earlier dates; 1990-01-01 if not given.")
+]
+To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Refuse later dates; today if not given.")]
+PublishedAt = Annotated[
+    str | None, typer.Option(metavar="DATE", help="The date of records without one; they are refused if not given.")
+]
+
+
+def archive_of(
+    files: Sequence[Path],
+    mapping: Sequence[str] | None,
+    timezone: str,
+    since: str | None,
+    until: str | None,
+    published_at: str | None,
+) -> "Archive":
+    """The files and how they are to be read; raises Misconfigured."""
+    from streams.archives import Archive, Bounds, FieldMap, Placing, check_files
+
+    check_files(files)
+    zone = _zone(timezone)
+    bounds = Bounds.parse(since, until, zone, datetime.now(UTC))
+    return Archive(files, FieldMap.parse(mapping or ()), Placing(bounds, zone, published_at))
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError):  # no such zone, a folder of zones, no name at all
+        raise Misconfigured(f"--timezone is {name!r}, which is no IANA zone; give one such as Asia/Riyadh") from None
