@@ -1,0 +1,109 @@
+"""How a new article stands to those before it: the best earlier relative, what kind of relation it is, and why."""
+
+from __future__ import annotations
+
+from agents.deduplicate.evidence import Overlap, overlap, passages
+from agents.deduplicate.fingerprint import Print
+from agents.deduplicate.score import UNIT, Probe, cosines
+from agents.deduplicate.window import Live, Window
+from schemas import Conflict, Evidence, Relation, RelationKind, StoryRef
+
+__all__ = ["Relations"]
+
+# Scores from which two articles tell one story, from which one that shares half its shingles is a copy, and from which
+# an article resembles the first of the story it joins (against chains; research/dedup: largest story 49, not 105).
+STORY = round(3.4 * UNIT)
+COPY = round(2.3 * UNIT)
+ANCHOR = round(1.4 * UNIT)
+# Shares of shingles: a near-copy shares half of the shorter text; it is a part where that is little of both together.
+NEAR = 0.5
+PART = 0.25
+# Candidates looked at closely, the best first.
+CLOSE = 8
+CONFLICTS = 5
+
+
+class Relations:
+    """Finds the best earlier relative of an article in a window."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._probe = Probe()
+
+    def best(
+        self, article_id: str, print_: Print, names: dict[str, str], date_us: int, clock_us: int
+    ) -> tuple[Relation, StoryRef | None]:
+        """The relation, and the story of the relative; `new` where there is none."""
+        candidates = self._window.find(article_id, print_, date_us, clock_us)
+        if not candidates:
+            return Relation(kind="new"), None
+        self._probe.load(print_)
+        try:
+            scored = [(-self._score(print_, date_us, live), live.line, live) for live in candidates]
+            scored.sort(key=lambda each: each[:2])
+            for negative, _, live in scored[:CLOSE]:
+                found = self._kind(print_, live, -negative)
+                if found is not None and self._fits(print_, date_us, clock_us, live, found[0]):
+                    return self._relation(print_, names, date_us, live, -negative, *found), live.story
+        finally:
+            self._probe.clear(print_)
+        return Relation(kind="new"), None
+
+    def _score(self, print_: Print, date_us: int, live: Live) -> int:
+        # The same text is the same text whenever it comes: no hours are taken off, and the earliest copy is the best.
+        apart = 0 if live.print.exact == print_.exact else live.date_us - date_us
+        return self._probe.score(live.print, apart)
+
+    def _kind(self, print_: Print, live: Live, score: int) -> tuple[RelationKind, Overlap] | None:
+        if live.print.exact == print_.exact:
+            return "copy", Overlap(1.0, 1.0)
+        if score < COPY:
+            return None
+        shared = overlap(print_, live.print)
+        if shared.containment >= NEAR:
+            return ("contained" if shared.jaccard < PART else "near-copy"), shared
+        if score >= STORY and print_.scored and live.print.scored:
+            return "same-story", shared
+        return None
+
+    def _fits(self, print_: Print, date_us: int, clock_us: int, live: Live, kind: RelationKind) -> bool:
+        """Whether the article resembles the earliest of the story too."""
+        anchor = self._window.anchor(live.story.id, clock_us)
+        if kind == "copy" or anchor is None or anchor is live:
+            return True
+        return self._probe.score(anchor.print, anchor.date_us - date_us) >= ANCHOR
+
+    @staticmethod
+    def _relation(
+        print_: Print,
+        names: dict[str, str],
+        date_us: int,
+        live: Live,
+        score: int,
+        kind: RelationKind,
+        shared: Overlap,
+    ) -> Relation:
+        cosine, lead_cosine = cosines(print_, live.print)
+        evidence = Evidence(
+            cosine=cosine,
+            lead_cosine=lead_cosine,
+            containment=round(shared.containment, 4),
+            jaccard=round(shared.jaccard, 4),
+            hours=round(abs(live.date_us - date_us) / 3_600_000_000, 2),
+            shared=passages(print_, live.print),
+            conflicts=conflicts(print_, names, live),
+        )
+        return Relation(kind=kind, to=live.id, to_version=live.version, score=round(score / UNIT, 4), evidence=evidence)
+
+
+def conflicts(print_: Print, names: dict[str, str], live: Live) -> list[Conflict]:
+    """Numbers and names that stand against each other: what each side has and the other has not, in order, in pairs."""
+    here, there = print_.numbers(), live.print.numbers()
+    found = [
+        Conflict(kind="number", here=a, there=b)
+        for a, b in zip([n for n in here if n not in there], [n for n in there if n not in here], strict=False)
+    ]
+    ours = [name for each, name in names.items() if each not in live.names]
+    theirs = [name for each, name in live.names.items() if each not in names]
+    named = [Conflict(kind="name", here=a, there=b) for a, b in zip(ours, theirs, strict=False)]
+    return found[:CONFLICTS] + named[:CONFLICTS]

@@ -1,0 +1,117 @@
+"""A story is a function of its members' decisions; the sums here only save working it out anew for each decision."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import Counter
+from typing import Generic, TypeVar
+
+from agents.deduplicate.memory import Entry
+from schemas import Label, Member, Story, StoryEntity, StorySource, to_rfc3339
+
+__all__ = ["StoryMemory"]
+
+# Members listed in the event: the first, and the latest; all are counted.
+MEMBERS = 200
+SOURCES = 100
+ENTITIES = 20
+_OWN = ("new", "same-story")  # what is not (part of) another's text
+
+K = TypeVar("K", bound=tuple[str, ...])
+
+
+class Ranking(Generic[K]):
+    """Counts, and the keys by count, the highest first, of equals the lowest key; each change costs a bisection."""
+
+    def __init__(self) -> None:
+        self.counts: dict[K, int] = {}
+        self._order: list[tuple[int, K]] = []
+
+    def change(self, key: K, by: int) -> None:
+        """Count a key up or down."""
+        before = self.counts.get(key, 0)
+        if before:
+            del self._order[bisect_left(self._order, (-before, key))]
+        after = before + by
+        if after > 0:
+            self.counts[key] = after
+            insort(self._order, (-after, key))
+        else:
+            del self.counts[key]
+
+    def top(self, count: int) -> list[tuple[K, int]]:
+        """The first `count` keys with their counts."""
+        return [(key, -negative) for negative, key in self._order[:count]]
+
+
+class StoryMemory:
+    """One story: its members in line, and what is said of them together."""
+
+    def __init__(self, story_id: str) -> None:
+        self.id = story_id
+        self._members: dict[int, Entry] = {}
+        self._lines: list[int] = []
+        self._sources: Ranking[tuple[str]] = Ranking()
+        self._own: Counter[str] = Counter()
+        self._published: list[int] = []
+        self._seen: list[int] = []
+        self._entities: Ranking[tuple[str, str, str]] = Ranking()
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def join(self, entry: Entry) -> None:
+        """Take in a member, or the newest version of one after `leave`."""
+        line = entry.lines[0].line
+        insort(self._lines, line)
+        self._members[line] = entry
+        self._count(entry, 1)
+        if entry.published_us is not None:
+            insort(self._published, entry.published_us)
+        insort(self._seen, entry.seen_us)
+
+    def leave(self, entry: Entry) -> None:
+        """Let a member go, as it was when it joined."""
+        line = entry.lines[0].line
+        del self._lines[bisect_left(self._lines, line)]
+        del self._members[line]
+        self._count(entry, -1)
+        if entry.published_us is not None:
+            del self._published[bisect_left(self._published, entry.published_us)]
+        del self._seen[bisect_left(self._seen, entry.seen_us)]
+
+    def _count(self, entry: Entry, by: int) -> None:
+        member = entry.member
+        assert member is not None  # noqa: S101
+        self._sources.change((member.source,), by)
+        if member.kind in _OWN:
+            self._own[member.source] += by
+            if not self._own[member.source]:
+                del self._own[member.source]
+        for thing in entry.things:
+            self._entities.change(thing, by)
+
+    def event(self, line: int, seen_us: int) -> Story:
+        """The story as of the decision of that line; `seen_us` stands in where every member was canceled."""
+        listed = self._lines if len(self._lines) <= MEMBERS else [self._lines[0], *self._lines[1 - MEMBERS :]]
+        entries = [self._members[each] for each in listed]
+        members: list[Member] = [each.member for each in entries if each.member is not None]
+        labels: dict[str, Label] = {"PERS": "PERS", "LOC": "LOC", "ORG": "ORG", "MISC": "MISC"}
+        return Story(
+            id=self.id,
+            headline=next((each.title for each in members if each.title), None),
+            language=entries[0].language if entries else None,
+            articles=len(self._members),
+            members=members,
+            sources=[StorySource(source=key[0], articles=count) for key, count in self._sources.top(SOURCES)],
+            distinct_texts=len(self._own),
+            first_published_at=to_rfc3339(self._published[0]) if self._published else None,
+            last_published_at=to_rfc3339(self._published[-1]) if self._published else None,
+            first_seen_at=to_rfc3339(self._seen[0] if self._seen else seen_us),
+            last_seen_at=to_rfc3339(self._seen[-1] if self._seen else seen_us),
+            entities=[
+                StoryEntity(id=thing, name=name, label=labels[label], articles=count)
+                for (thing, name, label), count in self._entities.top(ENTITIES)
+            ],
+            line=line,
+        )
