@@ -81,7 +81,8 @@ def test_the_broker_may_be_named_by_java_properties_alone() -> None:
 def test_java_properties_are_read_as_java_reads_them() -> None:
     Path("c.properties").write_text(
         "# comment\nsecurity.protocol : SASL_SSL\nsasl.mechanism PLAIN\n"
-        'sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\\n    username="u" password="\\u0633";\n'
+        "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\\n"
+        '    username="u" password="\\u0633";\n'
     )
     kafka = Settings(kafka_properties="c.properties").kafka
     assert kafka["security.protocol"] == "SASL_SSL"
