@@ -6,7 +6,6 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import IO
 
 import orjson
@@ -54,7 +53,7 @@ def process_archive(
         report(standing)
 
         def counted() -> Iterator[Placed | Unplaced]:
-            for record in chain(sorter.unplaced(), sorter.placed()):
+            for record in sorter.records():
                 yield record
                 standing.done += 1
                 if isinstance(record, Placed):

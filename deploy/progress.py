@@ -35,7 +35,7 @@ class Shown:
     done: int
     total: int
     rate: float | None
-    left: float | None
+    left: int | None
     reached: str | None
     waiting: str
     unserved: tuple[str, ...]
@@ -45,7 +45,7 @@ class Shown:
         if self.rate is not None:
             words.append(f"{self.rate:,.0f}/s")
         if self.left is not None:
-            words.append(f"{int(self.left) // 60}:{int(self.left) % 60:02} left")
+            words.append(f"{self.left // 60}:{self.left % 60:02} left")
         if self.reached:
             words.append(f"at {self.reached[:16].replace('T', ' ')}")
         if self.waiting:
@@ -76,14 +76,23 @@ class Pace:
         left = (standing.total - standing.done) / rate if rate and standing.total else None
         reached = None if standing.reached in (FIRST, LAST) else to_rfc3339(date_of(standing.reached))
         return Shown(
-            standing.phase, standing.done, standing.total, rate, left, reached, standing.waiting, standing.unserved
+            phase=standing.phase,
+            done=standing.done,
+            total=standing.total,
+            rate=None if rate is None else round(rate, 1),
+            left=None if left is None else round(left),
+            reached=reached,
+            waiting=standing.waiting,
+            unserved=standing.unserved,
         )
 
 
 @contextmanager
 def showing() -> Iterator[Report]:
     """Show what is reported to the callable given, as often as is good for the reader."""
-    pace, told, phase = Pace(), 0.0, ""
+    pace = Pace()
+    told, phase = 0.0, ""
+    missed: Standing | None = None
     terminal = sys.stderr.isatty()
     every = _TERMINAL_S if terminal else _PLAIN_S
     status = None
@@ -94,11 +103,12 @@ def showing() -> Iterator[Report]:
         status.start()
 
     def report(standing: Standing) -> None:
-        nonlocal told, phase
+        nonlocal told, phase, missed
         now = time.monotonic()
         if now - told < every and standing.phase == phase:
+            missed = standing
             return
-        told, phase = now, standing.phase
+        told, phase, missed = now, standing.phase, None
         shown = pace.look(standing, now)
         if status is not None:
             status.update(str(shown))
@@ -109,5 +119,8 @@ def showing() -> Iterator[Report]:
     try:
         yield report
     finally:
+        if missed is not None:  # the last word of a phase
+            told = 0.0
+            report(missed)
         if status is not None:
             status.stop()

@@ -88,6 +88,11 @@ class Sorter:
                 self._aside.append(self._write(self._unplaced.records(Unplaced)))
                 self._unplaced = _Pile()
 
+    def records(self) -> Iterator[Placed | Unplaced]:
+        """Those without a place, then those with one: the order in which they are sent."""
+        yield from self.unplaced()
+        yield from self.placed()
+
     def unplaced(self) -> Iterator[Unplaced]:
         """Every record without a place, in the order in which they were added."""
         for run in self._aside:
