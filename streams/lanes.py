@@ -85,5 +85,17 @@ async def _manifest(settings: Settings) -> Lane | None:
 
 
 def _differences(found: Lane, wanted: Lane) -> str:
-    names = [each.name for each in fields(Lane) if getattr(found, each.name) != getattr(wanted, each.name)]
-    return ", ".join(f"{name} is {getattr(found, name)}, not {getattr(wanted, name)}" for name in names)
+    """Field by field, entry by entry: `inputs.map is body=text, not body=content`."""
+    said = []
+    for each in fields(Lane):
+        before, now = getattr(found, each.name), getattr(wanted, each.name)
+        if isinstance(before, dict):
+            names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+            said += [f"{each.name}.{name} is {_shown(before.get(name))}, not {_shown(now.get(name))}" for name in names]
+        elif before != now:
+            said.append(f"{each.name} is {_shown(before)}, not {_shown(now)}")
+    return "; ".join(said)
+
+
+def _shown(value: object) -> str:
+    return str(value) if value not in (None, "") else "not given"

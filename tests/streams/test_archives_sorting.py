@@ -67,7 +67,7 @@ def test_an_archive_is_read_from_all_its_files_past_a_place(tmp_path: Path) -> N
         files[-1].write_bytes(orjson.dumps({"title": str(day), "published_at": f"2015-07-0{day}"}) + b"\nbroken\n")
     archive = Archive(files, FieldMap.parse([]), Placing(BOUNDS))
     told: list[int] = []
-    with archive.sorted(seen=told.append) as found:
+    with archive.sorted(report=lambda standing: told.append(standing.done)) as found:
         places = [record.place for record in found.placed()]
         assert [orjson.loads(record.value)["title"] for record in found.placed()] == ["1", "3", "5", "7", "9"]
         assert [record.reason.split(":")[0] for record in found.unplaced()] == [file.name for file in files]
