@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,8 +12,18 @@ import orjson
 
 from agents.normalize.cleaning import Cleaner
 from agents.normalize.cleantext import WayBack
+from schemas import Misconfigured
 
-__all__ = ["HELD_OUT", "Sentence", "anercorp", "clean_sentence", "fold", "news", "read_iob", "wikipedia", "wojood"]
+__all__ = [
+    "HELD_OUT",
+    "Sentence",
+    "anercorp",
+    "clean_sentence",
+    "fold",
+    "folder",
+    "news",
+    "read_iob",
+]
 
 # Tokens and their IOB2 tags.
 Sentence = list[tuple[str, str]]
@@ -23,6 +34,14 @@ HELD_OUT = 480
 
 _CLEANER = Cleaner("arabic")
 _LATIN_DIGITS = re.compile(r"\d+")
+
+
+def folder() -> Path:
+    """The data's folder, which KHABAR_DATA names; raises Misconfigured."""
+    named = os.environ.get("KHABAR_DATA")
+    if not named or not Path(named, "ner").is_dir():
+        raise Misconfigured(f"KHABAR_DATA is {named or 'not set'}; point it to the folder that has ner/ and news/")
+    return Path(named)
 
 
 def fold(text: str) -> str:
@@ -67,16 +86,6 @@ def clean_sentence(sentence: Sentence) -> Sentence:
 def anercorp(data: Path) -> list[Sentence]:
     """The training part of ANERcorp, CAMeL Lab's split; as it is, with the held-out sentences last."""
     return read_iob(data / "ner" / "anercorp-camel-train.txt")
-
-
-def wikipedia(data: Path) -> list[Sentence]:
-    """AQMAR: articles of the Arabic Wikipedia."""
-    return read_iob(data / "ner" / "aqmar.txt")
-
-
-def wojood(data: Path) -> list[Sentence]:
-    """The public sample of Wojood."""
-    return [s for part in ("train", "val", "test") for s in read_iob(data / "ner" / f"wojood_{part}.txt")]
 
 
 def news(data: Path) -> Iterator[Sequence[str]]:

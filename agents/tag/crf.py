@@ -100,7 +100,8 @@ class Crf:
         paths = self._best(scores, lengths)
         spans = [_spans(paths[:count, column].tolist()) for column, count in enumerate(lengths)]
         named = [column for column, each in enumerate(spans) if each]
-        sure = self._probabilities(scores[:, named], [lengths[c] for c in named], [spans[c] for c in named])
+        longest = max((lengths[column] for column in named), default=0)
+        sure = self._probabilities(scores[:longest, named], [lengths[c] for c in named], [spans[c] for c in named])
         found: list[list[Mention]] = [[] for _ in sentences]
         for column, each in zip(named, sure, strict=True):
             found[order[column]] = each

@@ -7,12 +7,10 @@ offsets to the tokens that it covers, and counts only if label, first and last t
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from agents.normalize import Normalizer
@@ -97,7 +95,7 @@ def measure(tagger: Tagger, sentences: Sequence[Sentence]) -> dict[str, Score]:
 def main() -> None:
     """The command."""
     argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0]).parse_args()
-    sentences = corpora.anercorp(Path(os.environ["KHABAR_DATA"]))[-HELD_OUT:]
+    sentences = corpora.anercorp(corpora.folder())[-HELD_OUT:]
     tagger = Tagger.shipped()
     began = time.process_time()
     scores = measure(tagger, sentences)

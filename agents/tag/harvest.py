@@ -10,11 +10,12 @@ import gettext
 import gzip
 import re
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from agents.tag.corpora import fold
 from agents.tag.names import unknown_id
@@ -26,6 +27,11 @@ _ARABIC = re.compile("[\u0621-\u064a\u064b-\u0652 .،()-]+")
 _LONGEST_NAME = 6  # words; longer ones are descriptions
 # Below this a city is not likely in the news, and its name more likely a word: سن, نور, الكرم.
 _SMALLEST_CITY = 15_000
+
+# A name with so many bearers in Wikidata is at home in the Arab world, and has one spelling there; with fewer, names
+# such as فلاديمير are, which one Jordanian bears; with more, the rarer Arab names become foreign ones.
+_USUAL = 10
+_NOT_ARAB = frozenset({"AF", "IR", "PK"})
 
 # id, label, name; then every phrase that it is known by
 Row = tuple[str, str, str, list[str]]
@@ -100,15 +106,22 @@ def people() -> list[str]:
 
 
 def name_lists() -> dict[str, str]:
-    """Given names (g), surnames (s), and the name parts that rigour knows (r): word -> its lists."""
+    """Given names (g), surnames (s), those usual in the Arab world (a), and name parts that rigour knows (r)."""
     import wordfreq
     from rigour.names import NameTypeTag, SymbolCategory, analyze_names
 
     lists: dict[str, set[str]] = defaultdict(set)
-    for name, role in _romanizer("select arabic_key, role from units where source = 'wikidata'"):
+    bearers: Counter[str] = Counter()
+    for name, role, country, count in _romanizer(
+        "select arabic_key, role, country, count from units where source = 'wikidata'"
+    ):
         folded = _clean(name)
         if folded and " " not in folded and role in ("given", "surname"):
             lists[folded].add(role[0])
+            bearers[folded] += count if country not in _NOT_ARAB else 0
+    for name, count in bearers.items():
+        if count >= _USUAL:
+            lists[name].add("a")
     candidates = {*lists, *(f for w in wordfreq.get_frequency_dict("ar", "best") if (f := _clean(w)) and " " not in f)}
     for word in sorted(candidates):
         for name in analyze_names(NameTypeTag.PER, {word}, phonetics=False):
@@ -117,7 +130,7 @@ def name_lists() -> dict[str, str]:
     return {word: "".join(sorted(lists[word])) for word in sorted(lists)}
 
 
-def _romanizer(query: str) -> list[tuple[str, ...]]:
+def _romanizer(query: str) -> list[Any]:
     path = files("arabic_name_romanizer") / "resources" / "names.sqlite3"
     with closing(sqlite3.connect(str(path))) as database:
         return database.execute(query).fetchall()

@@ -100,8 +100,8 @@ class Tables:
         return word in self._names
 
     def is_arabic_name(self, word: str) -> bool:
-        """Whether a word is on a list of names from the Arab world, where a name has one spelling."""
-        return not {"g", "s"}.isdisjoint(self._names.get(word, ""))
+        """Whether a word is a name that is usual in the Arab world, where it has one spelling."""
+        return "a" in self._names.get(word, "")
 
     def is_word(self, word: str) -> bool:
         """Whether the news that the clusters were made of has the word five times or more."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import io
 import logging
-import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -113,7 +112,7 @@ def main() -> None:
     parser.add_argument("--geonames", type=Path, default=GEONAMES, help="geonames.mo of libgeonames-common")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    data = Path(os.environ["KHABAR_DATA"])
+    data = corpora.folder()
     if not options.model_only:
         log.info("making tables")
         make_tables(data, options.geonames)
