@@ -39,7 +39,7 @@ class Supervisor:
         """Run until a signal; raises Misconfigured, with its last words, when a child ends with that code."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
+            loop.add_signal_handler(number, self.stop)
         try:
             async with asyncio.TaskGroup() as group:
                 for stage in self.commands:
@@ -50,7 +50,8 @@ class Supervisor:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Have all stages stop; the second time, kill them."""
         if self._stopping.is_set():
             for child in self._children.values():
                 _send(child, signal.SIGKILL)

@@ -16,7 +16,7 @@ from deploy.supervisor import Supervisor
 from streams import cluster
 from streams.settings import Settings
 
-__all__ = ["die_with", "run_stage", "supervise"]
+__all__ = ["die_with", "run_stage", "supervise", "supervisor_of"]
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +25,19 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 def supervise(stages: Sequence[str], settings: Settings) -> None:
     """Run each stage in a process of its own until SIGTERM or SIGINT; raises Misconfigured when one of them is."""
+    say(f"working on lane {settings.lane} at {settings.broker}: {', '.join(stages)}; Ctrl-C stops")
+    asyncio.run(supervisor_of(stages, settings).run())
+
+
+def supervisor_of(stages: Sequence[str], settings: Settings) -> Supervisor:
+    """A supervisor, not yet running, whose stages end with this process however it ends."""
     verbose = ["--verbose"] if log.isEnabledFor(logging.INFO) else []
     command = [sys.executable, "-m", "deploy", *verbose, "worker", "--owner", str(os.getpid())]
-    supervisor = Supervisor(
+    return Supervisor(
         commands={stage: [*command, stage] for stage in stages},
         environment=os.environ | settings.environment(),
         say=say,
     )
-    say(f"working on lane {settings.lane} at {settings.broker}: {', '.join(stages)}; Ctrl-C stops")
-    asyncio.run(supervisor.run())
 
 
 def run_stage(stage: str, settings: Settings) -> None:
