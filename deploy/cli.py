@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from deploy.commands.broker import broker
+from deploy.commands.process import process
+from deploy.commands.replay import replay
 from deploy.commands.worker import worker
 from deploy.console import log_to_stderr, say_errors
 
@@ -19,6 +21,8 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+app.command()(process)
+app.command()(replay)
 app.command()(worker)
 app.add_typer(broker, name="broker")
 

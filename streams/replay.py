@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from xxhash import xxh3_64_intdigest
@@ -70,20 +69,23 @@ async def _last_mark(consumer: AIOKafkaConsumer, partition: TopicPartition) -> s
     return FIRST
 
 
-async def send(settings: Settings, sorter: Sorter, after: str, report: Report) -> None:
-    """Send what `sorter` holds, which is everything past the place `after`, and close the lane.
+async def send(settings: Settings, sorter: Sorter, after: str, report: Report) -> int:
+    """Send what `sorter` holds, everything past the place `after`; close the lane; return the records sent.
 
     Records without a place go first, unless the lane is past its beginning. Waits for as long as it takes where the
     broker is away or the stages are behind, and says so in what it reports.
     """
-    unplaced: Iterable[Unplaced] = sorter.unplaced() if after == FIRST else ()
-    total = sorter.placed_count + (sorter.unplaced_count if after == FIRST else 0)
+    records: Iterator[Placed | Unplaced]
+    records, total = sorter.placed(), sorter.placed_count
+    if after == FIRST:
+        records, total = sorter.records(), total + sorter.unplaced_count
     sender = _Sender(settings, Standing("sending", 0, total, after), report)
     try:
         async with Lag(settings) as lag:
-            await sender.run(chain(unplaced, sorter.placed()), lag)
+            await sender.run(records, lag)
     finally:
         await sender.close()
+    return total
 
 
 class _Sender:

@@ -1,0 +1,61 @@
+"""`khabar replay`: an archive through the topics, in the order of its dates."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deploy.archives import Files, From, Map, PublishedAt, Timezone, To
+
+__all__ = ["replay"]
+
+
+def replay(
+    files: Files,
+    lane: Annotated[
+        str | None, typer.Option(help="The lane to replay into; named after the first file if not given.")
+    ] = None,
+    broker: Annotated[str | None, typer.Option(help="host:port of Kafka; the local broker if none is given.")] = None,
+    mapping: Map = None,
+    timezone: Timezone = "UTC",
+    since: From = None,
+    until: To = None,
+    published_at: PublishedAt = None,
+    work: Annotated[
+        bool, typer.Option("--work", help="Run the stages, too, in this process's children, until the lane is done.")
+    ] = False,
+) -> None:
+    """Send archives through the topics of a lane of their own, in the order of their dates.
+
+    What the stages make of it depends on the articles alone: not on the order of the files, nor on the load. Killed and
+    started again with the same words, it goes on where it was. Live articles are never touched.
+
+    \b
+    Example: an archive whose text stands in the field `content`, and the stages that work on it
+      khabar replay saudi-2015.jsonl.gz --map body=content --timezone Asia/Riyadh --work
+    """
+    import asyncio
+
+    from deploy.archives import archive_of
+    from deploy.chain import Chain
+    from deploy.console import say
+    from deploy.progress import showing
+    from deploy.replaying import check_lane, lane_name, replay_archive
+    from streams import lanes
+    from streams.settings import Settings
+
+    name = lane or lane_name(files)
+    check_lane(name, files)
+    settings = Settings(lane=name, broker=broker)
+    archive_of(files, mapping, timezone, since, until, published_at)  # what is wrong here needs no broker
+    found = asyncio.run(lanes.find(settings))
+    if found is not None:  # today moves, the lane's last day does not
+        since, until = since or found.since, until or found.until
+    archive = archive_of(files, mapping, timezone, since, until, published_at)
+    with showing() as report:
+        drained = asyncio.run(replay_archive(settings, archive, Chain.shipped().versions, report, work=work))
+    if drained:
+        say(f"lane {name} is done; read it: khabar read enriched --lane {name} --latest-per-key")
+    else:
+        say(f"nobody works on lane {name}; start the stages: khabar worker --lane {name}")
