@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Files", "From", "Map", "PublishedAt", "Timezone", "To", "archive_of"]
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON lines, one article a line; plain or .gz.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON lines, one article a line; plain or .gz.")]
 Map = Annotated[
     list[str] | None,
     typer.Option(
