@@ -1,0 +1,274 @@
+"""A stage: one Faust app and consumer group that reads one topic, and the batch loop that every agent shares.
+
+    app = Stage("normalize", reads=RawArticle, writes=NormalizedArticle)
+
+    @app.agent(app.source)
+    async def normalize(records: Records) -> None:
+        core = await app.load(Normalizer.shipped)
+        await app.each_batch(records, core...)
+
+A batch is acknowledged only when the broker has acknowledged every output of it; whatever goes wrong that is not a
+record's fault ends the process at once with nothing of the batch acknowledged, and the batch comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, Protocol, TypeVar, cast
+
+import faust
+import uvloop
+from faust.types import TP
+
+from schemas import Article, Event, KhabarError, Lane, Misconfigured
+from streams import cluster, lanes
+from streams.delivery import Delivery
+from streams.driver import Bounds, Consumer, Slice, Transport
+from streams.settings import Settings
+from streams.topics import Topics
+from streams.turn import Think, Turn, Turned
+
+__all__ = ["STAGES", "Records", "Stage", "start_of"]
+
+log = logging.getLogger(__name__)
+
+Records = faust.StreamT[Any]
+
+STAGES = ("normalize", "tag", "deduplicate")
+
+# Records of a batch: what a core does in about the time below, at most so many. Larger batches cost less CPU a record
+# (nothing more is won past 500); longer ones make a stop and a rebalance wait.
+_LARGEST_BATCH = 500
+_BATCH_S = 0.5
+_RESTORE_S = 900.0  # for all that happens when a partition is given; restoring three months of a line takes minutes
+_STOP_GRACE_S = 5.0  # for what is being sent when the stage is told to stop; then it leaves, and the batch comes again
+
+_MISCONFIGURED, _UNAVAILABLE, _BROKEN = 2, 1, 70  # exit codes; 70 is EX_SOFTWARE
+
+
+class _Versioned(Protocol):
+    @property
+    def version(self) -> str: ...
+
+
+_Thought = asyncio.Queue[tuple[list[Slice], Turned] | None]  # None: there is no more
+Core = TypeVar("Core", bound=_Versioned)
+
+
+class Stage(faust.App):
+    """One stage of the way in one lane: reads the topic of `reads`, writes that of `writes`."""
+
+    consumer: Consumer
+    lane: Lane  # known once the app has started
+
+    def __init__(
+        self, name: str, *, reads: type[Event], writes: type[Article], settings: Settings | None = None
+    ) -> None:
+        self.name, self.reads, self.writes = name, reads, writes
+        self.settings = settings or Settings()
+        self.names = Topics(self.settings.prefix, self.settings.lane)
+        self.delivery = Delivery(self.settings)
+        super().__init__(
+            self.names.group(name),
+            broker=f"kafka://{self.settings.broker.replace(',', ';')}",
+            store="memory://",
+            value_serializer="raw",
+            autodiscover=False,
+            web_enabled=False,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            stream_wait_empty=False,
+            worker_redirect_stdouts=False,
+            broker_commit_interval=0.2,
+            broker_max_poll_records=_LARGEST_BATCH,
+            broker_request_timeout=_RESTORE_S,
+        )
+        self.source = self.topic(self.names.name(reads), value_type=bytes)
+        self._queue: asyncio.Queue[Slice] = asyncio.Queue()
+        self._rest: deque[Slice] = deque()
+        self._limit = 32
+
+    # The batch loop.
+
+    async def load(self, make: Callable[[], Core]) -> Core:
+        """Make the core, in a thread; in a lane that is pinned to another version of it this process ends."""
+        try:
+            core = await asyncio.to_thread(make)
+            pinned = self.lane.versions.get(self.name)
+            if pinned is not None and pinned != core.version:
+                raise Misconfigured(
+                    f"lane {self.settings.lane} is pinned to version {pinned} of {self.name}, and this is version "
+                    f"{core.version}; run the version that the lane was made with, or replay into a new lane"
+                )
+        except Exception as failure:
+            self.fail(failure)
+        return core
+
+    async def each_batch(self, records: Records, think: Think) -> None:
+        """Run `think` on every record and send what comes of it; never returns.
+
+        While one batch is being sent the next is thought about; they are acknowledged in order.
+        """
+        self._queue = cast(Any, records).channel.queue
+        turn = Turn(self.name, self.names, self.lane, self.writes, think)
+        thought: _Thought = asyncio.Queue(maxsize=1)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._think(turn, thought))
+            tasks.create_task(self._deliver(thought))
+
+    async def _think(self, turn: Turn, thought: _Thought) -> None:
+        try:
+            while True:
+                batch = await self.next_batch()
+                began = time.perf_counter()
+                turned = await asyncio.to_thread(turn.run, [record for each in batch for record in each.records])
+                self.took(sum(len(each.records) for each in batch), time.perf_counter() - began)
+                await thought.put((batch, turned))
+        except StopAsyncIteration:  # how Faust's queue says that the agent is stopping
+            await thought.put(None)
+        except Exception as failure:
+            self.fail(failure)
+
+    async def _deliver(self, thought: _Thought) -> None:
+        try:
+            while (found := await thought.get()) is not None:
+                batch, turned = found
+                sending = asyncio.ensure_future(self.delivery.send(turned.outputs))
+                try:
+                    await asyncio.shield(sending)
+                except asyncio.CancelledError:
+                    await asyncio.wait([sending], timeout=_STOP_GRACE_S)
+                    if sending.cancel():
+                        log.warning("stopping while Kafka does not take the last batch; it will come again")
+                    else:
+                        sending.result()
+                        self.acknowledge(batch)
+                    raise
+                self.acknowledge(batch)
+        except Exception as failure:
+            self.fail(failure)
+
+    async def next_batch(self) -> list[Slice]:
+        """What has arrived by now, at once if anything has: batches grow with the load, and with it alone."""
+        batch: list[Slice] = []
+        room = self._limit
+        while room > 0:
+            if self._rest:
+                found = self._rest.popleft()
+            elif batch and self._queue.empty():
+                break
+            else:
+                found = await self._queue.get()
+            if found.generation != self.consumer.generation:
+                continue  # the partitions were given anew since: it will be read again
+            if len(found.records) > room:
+                self._rest.appendleft(found._replace(records=found.records[room:]))
+                found = found._replace(records=found.records[:room])
+            batch.append(found)
+            room -= len(found.records)
+        return batch
+
+    def took(self, records: int, seconds: float) -> None:
+        """Set the size of the next batches by what this one cost."""
+        fitting = int(_BATCH_S * records / seconds) if seconds else _LARGEST_BATCH
+        self._limit = max(1, min(_LARGEST_BATCH, fitting, 2 * self._limit))
+
+    def acknowledge(self, batch: Iterable[Slice]) -> None:
+        """Let the group commit everything up to the end of the batch."""
+        for each in batch:
+            self.consumer.acknowledge(each.partition, each.generation, each.records[-1].offset + 1)
+
+    # What the consumer calls (streams.driver).
+
+    def arrived(self, found: Slice) -> None:
+        """Records for the agent."""
+        self._queue.put_nowait(found)
+
+    def waiting(self) -> int:
+        """How many slices the agent has not taken yet."""
+        return self._queue.qsize()
+
+    async def take_over(self, partitions: set[TP], generation: int) -> dict[TP, int]:
+        """This process was given partitions: where to read on."""
+        try:
+            return await self.given(partitions)
+        except Exception as failure:
+            self.fail(failure)
+
+    async def given(self, partitions: set[TP]) -> dict[TP, int]:
+        """Positions to read on from; a stage with a memory restores it here. Raises Misconfigured if one is gone."""
+        return {each: start_of(each, found) for each, found in (await self.consumer.bounds(partitions)).items()}
+
+    # The process.
+
+    def work(self) -> NoReturn:
+        """Run the stage in this process until SIGTERM or SIGINT; logging is the caller's."""
+        loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(loop)
+        # Faust's own logging and spinner would write cursor movements into pipes and turn every logger to DEBUG.
+        worker = faust.Worker(self, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
+        worker.spinner = None
+        worker.execute_from_commandline()
+
+    async def on_first_start(self) -> None:
+        """Before anything runs: what the lane is, and whether its topics are as they must be."""
+        await super().on_first_start()
+        try:
+            self.lane = await lanes.require(self.settings)
+            for warning in await cluster.check(self.settings, self.lane.kind):
+                log.warning("%s", warning)
+        except Exception as failure:
+            self.fail(failure)
+
+    async def crash(self, reason: BaseException) -> None:
+        """Any part of Faust that gives up ends the process."""
+        self.fail(reason)
+
+    def _crash(self, reason: BaseException) -> None:
+        self.fail(reason)
+
+    def fail(self, failure: BaseException) -> NoReturn:
+        """End the process at once: nothing more is acknowledged, committed or sent."""
+        if isinstance(failure, KhabarError):
+            code = _MISCONFIGURED if isinstance(failure, Misconfigured) else _UNAVAILABLE
+            print(f"khabar worker {self.name}: {failure}", file=sys.stderr, flush=True)  # noqa: T201 - the last words
+        else:
+            code = _BROKEN
+            log.critical("%s stops; what is not acknowledged comes again", self.conf.id, exc_info=failure)
+        logging.shutdown()
+        os._exit(code)
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self, loop=self.loop)
+
+    _new_producer_transport = _new_transport
+
+    def _create_directories(self) -> None:
+        """None are needed: nothing is kept on disk."""
+
+
+def start_of(partition: TP, bounds: Bounds) -> int:
+    """Where a group reads on; raises Misconfigured if that is no longer in the log, or not yet."""
+    committed, first, end = bounds
+    where = f"{partition.topic}, partition {partition.partition}"
+    if committed is None:
+        if first > 0:
+            log.warning("%s: nothing is committed, and the log begins at offset %d: reading from there", where, first)
+        return first
+    if committed < first:
+        raise Misconfigured(
+            f"{where}: offsets {committed} to {first - 1} are gone, deleted before they were read; "
+            f"to go on without them set the group's offset to {first} (kafka-consumer-groups.sh --reset-offsets)"
+        )
+    if committed > end:
+        raise Misconfigured(
+            f"{where} ends at offset {end}, before the committed {committed}: it was deleted and made anew, or cut; "
+            "remove the lane, or set the group's offset"
+        )
+    return committed
