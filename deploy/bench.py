@@ -1,0 +1,221 @@
+"""What an article costs: each core alone, the chain of them without a broker, and the whole way through Kafka.
+
+CPU is the figure to trust: the clock on the wall also counts what else a machine does. All of it is measured on the
+same articles, in one run. Through Kafka a lane of its own is used, and removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import signal
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import psutil
+
+from agents.deduplicate import Deduplicator
+from agents.deduplicate.fingerprint import fingerprint
+from agents.normalize import Normalizer
+from agents.tag import Tagger
+from deploy.chain import Chain
+from schemas import NormalizedArticle, RawArticle, Received, Unavailable, date_of, decode_raw
+from streams import lanes
+from streams.archives import Placed
+from streams.kafka import errors, make_producer, running
+from streams.lag import Lag
+from streams.read import header, read_topic
+from streams.settings import Settings
+from streams.stage import STAGES
+from streams.topics import Topics
+from streams.turn import RAW
+
+__all__ = ["Figure", "Latency", "cores", "latency", "machine", "through_kafka"]
+
+_ROUNDS = 3  # of everything that runs in this process: the median counts
+_READY_S = 60.0
+_STALLED_S = 120.0  # without any progress: something is broken
+_LOOK_S = 0.1
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """The cost of one part: articles a second by the clock, CPU in microseconds an article."""
+
+    part: str
+    rate: float
+    cpu_us: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Milliseconds from sending a raw article to a subscriber having it enriched, at so many articles a second."""
+
+    rate: int
+    articles: int
+    p50_ms: float
+    p99_ms: float
+    longest_ms: float
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured on."""
+    names = ("khabar", "faust-streaming", "aiokafka", "orjson", "camel-tools")
+    return {
+        "machine": f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, {platform.machine()}",
+        "python": platform.python_version(),
+    } | {name: version(name) for name in names}
+
+
+def cores(articles: Sequence[Placed], tagger: Tagger, say: Say) -> list[Figure]:
+    """Each core alone, and the chain with reading and writing JSON as the stages do it."""
+    normalizer = Normalizer.shipped()
+    raw = [(decode_raw(each.value), Received(value=each.value, seen_us=date_of(each.place))) for each in articles]
+    normalized: list[NormalizedArticle] = [normalizer.normalize(*each) for each in raw]
+    tagged = [tagger.tag(each) for each in normalized]
+
+    def decide() -> None:
+        deduplicator = Deduplicator.shipped()
+        for line, article in enumerate(tagged):
+            deduplicator.decide(article, line)
+
+    def chain() -> None:
+        for _ in Chain(Normalizer.shipped(), tagger, Deduplicator.shipped()).run(articles):
+            pass
+
+    parts: list[tuple[str, Callable[[], object]]] = [
+        ("normalize", lambda: [normalizer.normalize(*each) for each in raw]),
+        ("tag (with fingerprint)", lambda: [tagger.tag(each) for each in normalized]),
+        ("of which fingerprint", lambda: [fingerprint(each) for each in normalized]),
+        ("deduplicate", decide),
+        ("the chain, no broker", chain),
+    ]
+    figures = []
+    for name, run in parts:
+        say(f"measuring {name}")
+        figures.append(_median(name, run, len(articles)))
+    return figures
+
+
+def _median(name: str, run: Callable[[], object], articles: int) -> Figure:
+    walls, cpus = [], []
+    for _ in range(_ROUNDS):
+        wall, cpu = time.perf_counter(), time.process_time()
+        run()
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    return Figure(part=name, rate=articles / statistics.median(walls), cpu_us=statistics.median(cpus) / articles * 1e6)
+
+
+async def through_kafka(settings: Settings, articles: Sequence[Placed], say: Say) -> list[Figure]:
+    """All of the articles at once through the three stages: what each worker and the broker used for them."""
+    async with _worked(settings, say) as stages, Lag(settings) as lag:
+        broker = _listening_at(settings.broker)
+        watched = stages | ({"the broker": broker} if broker else {})
+        before = {name: _cpu_s(process) for name, process in watched.items()}
+        begun = time.perf_counter()
+        say(f"sending {len(articles):,} articles")
+        async with running(make_producer(settings), settings) as producer:
+            topic = Topics(settings.prefix, settings.lane).name(RawArticle)
+            with errors(settings):
+                futures = [await producer.send(topic, value=each.value) for each in articles]
+                await asyncio.gather(*futures)
+        await _drained(lag, say)
+        wall = time.perf_counter() - begun
+        used = {name: (_cpu_s(process) - before[name]) / len(articles) * 1e6 for name, process in watched.items()}
+    rate = len(articles) / wall
+    workers = sum(used[stage] for stage in STAGES)
+    return [
+        Figure(part="all three workers, through Kafka", rate=rate, cpu_us=workers),
+        *(Figure(part=f"  {name}", rate=rate, cpu_us=cpu) for name, cpu in used.items()),
+    ]
+
+
+async def latency(settings: Settings, articles: Iterable[Placed], rate: int, say: Say) -> Latency:
+    """Articles sent one by one at `rate` a second, and a subscriber that reads committed enriched articles."""
+    sent: dict[bytes, float] = {}
+    arrived: dict[bytes, float] = {}
+    async with _worked(settings, say):
+        say(f"sending {rate} articles a second")
+        got = asyncio.create_task(_subscribe(settings, arrived))
+        async with running(make_producer(settings, linger_ms=0), settings) as producer:
+            topic = Topics(settings.prefix, settings.lane).name(RawArticle)
+            begun = time.perf_counter()
+            waiting = []
+            for number, each in enumerate(articles):
+                await asyncio.sleep(max(0.0, begun + number / rate - time.perf_counter()))
+                waiting.append((time.perf_counter(), await producer.send(topic, value=each.value)))
+            for moment, future in waiting:
+                where = await future
+                sent[f"{where.partition}:{where.offset}".encode()] = moment
+        async with Lag(settings) as lag:
+            await _drained(lag, say)
+        await asyncio.sleep(1.0)
+        got.cancel()
+    taken = sorted((arrived[raw] - moment) * 1000 for raw, moment in sent.items() if raw in arrived)
+    cuts = statistics.quantiles(taken, n=100)
+    return Latency(rate=rate, articles=len(taken), p50_ms=cuts[49], p99_ms=cuts[98], longest_ms=taken[-1])
+
+
+async def _subscribe(settings: Settings, arrived: dict[bytes, float]) -> None:
+    async for record in read_topic(settings, "enriched", follow=True):
+        arrived[header(record, RAW) or b""] = time.perf_counter()
+
+
+@asynccontextmanager
+async def _worked(settings: Settings, say: Say) -> AsyncIterator[dict[str, psutil.Process]]:
+    """The lane with its three workers ready, each under its stage's name; both are gone afterwards."""
+    await lanes.create(settings, lanes.LIVE)
+    command = [sys.executable, "-m", "deploy", "worker"]
+    worker = await asyncio.create_subprocess_exec(*command, env=os.environ | settings.environment())
+    try:
+        say("starting the workers")
+        async with Lag(settings) as lag:
+            until = time.monotonic() + _READY_S
+            while await lag.unserved():
+                if time.monotonic() > until or worker.returncode is not None:
+                    raise Unavailable("the workers did not start; what they said is above")
+                await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(2.0)  # models are loaded while the group already counts the member
+        children = psutil.Process(worker.pid).children()
+        yield {stage: next(each for each in children if stage in each.cmdline()) for stage in STAGES}
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        await worker.wait()
+        await lanes.remove(settings)
+
+
+async def _drained(lag: Lag, say: Say) -> None:
+    least, since = None, time.monotonic()
+    while behind := max([sum((await lag.of(stage)).values()) for stage in STAGES]):
+        if behind != least:
+            least, since = behind, time.monotonic()
+        elif time.monotonic() - since > _STALLED_S:
+            raise Unavailable(f"the workers stopped {behind:,} records before the end; what they said is above")
+        await asyncio.sleep(_LOOK_S)
+    say("all of them came out")
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _listening_at(broker: str) -> psutil.Process | None:
+    """The process behind the broker's address, where it is on this machine and ours to look at."""
+    port = int(broker.split(",")[0].rpartition(":")[2])
+    for each in psutil.process_iter(["name"]):
+        try:
+            if any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in each.net_connections("tcp")):
+                return each
+        except (psutil.AccessDenied, psutil.NoSuchProcess):
+            continue
+    return None
