@@ -30,7 +30,7 @@ from aiokafka.errors import (
 )
 
 from schemas import Misconfigured, Unavailable
-from streams.security import read_security
+from streams.security import Security, read_security
 from streams.settings import LOCAL_BROKER, Settings
 from streams.topics import FRAMING, LARGEST
 
@@ -159,21 +159,23 @@ async def _why(settings: Settings) -> Misconfigured | Unavailable:
                 "(ssl.truststore.type=PEM, ssl.truststore.location=ca.pem), or the host name that it is made out to"
             )
         except ssl.SSLError as bad:
-            found = Misconfigured(
-                f"TLS with {address} fails: {bad.reason or bad}; is it a TLS listener (security.protocol is "
-                f"{security.protocol}), and does it ask for a certificate of ours (ssl.keystore.*)?"
-            )
+            found = Misconfigured(f"TLS with {address} fails: {bad.reason or bad}; {_fitting(security)}")
         except socket.gaierror as bad:
             found = Misconfigured(f"broker names the host {host!r}, which is not known here: {bad.strerror}")
         except ConnectionRefusedError:
             found = Unavailable(_unreachable(settings, address, "nothing listens there"))
         except (OSError, KafkaError, TimeoutError) as bad:
-            found = Unavailable(
-                f"what listens at {address} does not talk to us ({bad or type(bad).__name__}): "
-                f"is it a Kafka listener for security.protocol {security.protocol}, and up?"
-            )
+            why = str(bad) or type(bad).__name__
+            found = Unavailable(f"what listens at {address} does not talk to us ({why}); {_fitting(security)}")
         first = first or found
     return first or Unavailable(_unreachable(settings, settings.broker, ""))
+
+
+def _fitting(security: Security) -> str:
+    """What to look at where a connection breaks off: a broker hangs up without a word."""
+    certificate = security.protocol.endswith("SSL")
+    keystore = ", and does it want to see a certificate of ours (ssl.keystore.*)" if certificate else ""
+    return f"is it a Kafka listener for security.protocol {security.protocol}, is it up{keystore}?"
 
 
 def _refused(settings: Settings, bad: KafkaError) -> str:
