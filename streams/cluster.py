@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,9 +23,9 @@ from aiokafka.errors import (
 from schemas import Misconfigured, Unavailable
 from streams.kafka import errors, make_admin, running
 from streams.settings import Settings
-from streams.topics import Kind, Topic, Topics
+from streams.topics import TABLE, Kind, Topic, Topics
 
-__all__ = ["State", "Survey", "check", "commands", "create", "delete", "exists", "partitions", "survey"]
+__all__ = ["State", "Survey", "check", "commands", "create", "delete", "exists", "lane_names", "partitions", "survey"]
 
 _PROPAGATION_S = 30  # a new topic's leaders are known within a second; more is a sick cluster
 
@@ -90,6 +91,15 @@ async def partitions(settings: Settings, topic: str) -> list[TopicPartition]:
     if topic not in described:
         raise Misconfigured(f"there is no topic {topic} at {settings.broker}; is the lane right? Look: khabar topics")
     return [TopicPartition(topic, number) for number in sorted(each["partition"] for each in described[topic])]
+
+
+async def lane_names(settings: Settings) -> list[str]:
+    """The lanes that have a topic under the prefix, in the order of the alphabet."""
+    names = "|".join(re.escape(topic.name) for topic in TABLE)
+    pattern = re.compile(rf"{re.escape(settings.prefix)}\.([a-z0-9-]{{1,40}})\.({names})\.v1")
+    async with running(make_admin(settings), settings) as admin:
+        with errors(settings):
+            return sorted({match[1] for name in await admin.list_topics() if (match := pattern.fullmatch(name))})
 
 
 async def create(settings: Settings, kind: Kind = "live") -> list[str]:

@@ -123,10 +123,15 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """What a child process needs in its environment to see the flags that this one was given."""
-        return {f"KHABAR_{name.upper()}": str(value) for name, value in self._flags().items() if name != "kafka"}
+        flags = self._flags()
+        properties = {f"kafka_{key.replace('.', '_')}": value for key, value in flags.pop("kafka", {}).items()}
+        return {f"KHABAR_{name.upper()}": str(value) for name, value in (flags | properties).items()}
 
     def _flags(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name, origin in self._origins.items() if origin == "flag"}
+        given = [name for name, origin in self._origins.items() if origin == "flag"]
+        flags = {name: getattr(self, name) for name in given if not name.startswith("kafka.")}
+        properties = {key: value for key, value in self.kafka.items() if f"kafka.{key}" in given}
+        return flags | ({"kafka": properties} if properties else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

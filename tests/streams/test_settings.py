@@ -210,9 +210,14 @@ def test_secrets_are_shown_to_nobody() -> None:
 
 def test_a_child_process_sees_the_flags_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KHABAR_PARTITIONS", "8")
-    parent = Settings(lane="child", broker="kafka:1").on("other")
-    assert parent.environment() == {"KHABAR_LANE": "other", "KHABAR_BROKER": "kafka:1"}
+    parent = Settings(lane="child", broker="kafka:1", kafka={"security.protocol": "SSL"}).on("other")
+    assert parent.environment() == {
+        "KHABAR_LANE": "other",
+        "KHABAR_BROKER": "kafka:1",
+        "KHABAR_KAFKA_SECURITY_PROTOCOL": "SSL",
+    }
     for name, value in parent.environment().items():
         monkeypatch.setenv(name, value)
     child = Settings()
     assert (child.lane, child.broker, child.partitions) == ("other", "kafka:1", 8)
+    assert child.kafka == parent.kafka == {"security.protocol": "SSL"}
