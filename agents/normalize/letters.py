@@ -10,9 +10,10 @@ __all__ = ["FREQUENT", "Fate", "Script", "compose", "fate", "plain"]
 # "arabic": a text in Arabic, where Persian letter forms are slips of a keyboard. "other": every other language.
 Script = Literal["arabic", "other"]
 
-# A letter or digit joins what stands beside it; a sign is a token of its own; a phrase is words of its own; a mark
-# belongs to the letter before it; a combining sign makes one letter with it; the rest is a break, a space, or nothing.
-Kind = Literal["letter", "sign", "phrase", "mark", "combining", "break", "space", "nothing"]
+# A letter or digit joins what stands beside it, the last letter of a word only what stands before it; a sign is a token
+# of its own, a phrase words of its own; a mark belongs to the letter before it; a combining sign makes one letter with
+# it; the rest is a break, a space, or nothing.
+Kind = Literal["letter", "last", "sign", "phrase", "mark", "combining", "break", "space", "nothing"]
 
 
 class Fate(NamedTuple):
@@ -90,6 +91,8 @@ def _fixed(char: str, script: Script) -> Fate | None:
         return _SPACE
     if char == "\x01" or char == "ـ" or char in "\u06e5\u06e6":  # \x01 goes on with an HTML entity, see markup
         return _MARK
+    if char == "\x02" and script == "arabic":  # made by cleaning
+        return Fate("last", "ه")
     if char == "#":
         return _NOTHING
     if char == "\u200c" and script == "other":
