@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deploy.commands.broker import broker
+from deploy.commands.demo import demo
 from deploy.commands.process import process
 from deploy.commands.replay import replay
 from deploy.commands.worker import worker
@@ -21,6 +22,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+app.command()(demo)
 app.command()(process)
 app.command()(replay)
 app.command()(worker)

@@ -17,7 +17,20 @@ from rich.text import Text
 
 from schemas import EnrichedArticle, Field, Label, Passage, Story
 
-__all__ = ["ALIKE", "CAUSES", "Line", "Pair", "alike", "kept_apart", "letters", "passage", "safe", "story", "write"]
+__all__ = [
+    "ALIKE",
+    "CAUSES",
+    "Line",
+    "Pair",
+    "alike",
+    "findings",
+    "kept_apart",
+    "letters",
+    "passage",
+    "safe",
+    "story",
+    "write",
+]
 
 LABELS: Final[Mapping[Label, str]] = {"PERS": "people", "LOC": "places", "ORG": "organisations", "MISC": "other names"}
 NAMES = 6  # of each kind; a story names more, and the first are those that most of its articles name
@@ -74,6 +87,36 @@ def safe(text: str) -> str:
     """The text in one paragraph, without what could steer a terminal or turn its direction."""
     kept = (c if c in _KEPT or unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp", "Cs") else " " for c in text)
     return " ".join("".join(kept).split())
+
+
+def findings(
+    articles: Mapping[str, EnrichedArticle], stories: Mapping[str, Story], causes: Mapping[str, int], sent: int
+) -> Iterator[Line]:
+    """All that came of the records of a lane: stories, look-alikes, what was taken back, and what was refused."""
+    told = sorted(stories.values(), key=lambda one: (-one.articles, one.first_seen_at, one.id))
+    several = [one for one in told if one.articles > 1]
+    alone = sum(one.articles == 1 for one in told)
+    yield Line(Text(f"{_count(len(several), 'story', 'stories')} told by several articles", style="bold underline"))
+    for number, one in enumerate(several, 1):
+        yield Line(Text())
+        yield from story(number, one, articles)
+    yield Line(Text())
+    yield Line(Text(f"{_count(alone, 'article')} that nobody else tells: a story each."))
+    pairs = alike(told, articles)
+    if pairs:
+        yield from _heading("Look-alikes kept apart: one form filled in twice is two events")
+        for pair in pairs:
+            yield from kept_apart(pair)
+    yield from _heading("Changed and taken back")
+    for number, meaning in (
+        (sum(bool(each.revision) for each in articles.values()), "revised: the same id, a new text, the same story"),
+        (sum(each.status == "canceled" for each in articles.values()), "cancelled: its story goes on without it"),
+        (sum(each.status == "withheld" for each in articles.values()), "withheld: kept, and part of no story yet"),
+    ):
+        yield Line(Text(f"{number:>4}  {meaning}"))
+    refused = sum(causes.values())
+    yield from _heading(f"Dead letters: {refused} of {sent} records were refused, and held up none of the others")
+    yield from letters(causes)
 
 
 def story(number: int, one: Story, articles: Mapping[str, EnrichedArticle]) -> Iterator[Line]:
@@ -181,6 +224,11 @@ def _own_names(ours: EnrichedArticle, theirs: EnrichedArticle) -> list[str]:
     return [name for name, _ in names.most_common(4)] + sorted(number.rstrip(".,") for number in numbers)[:4]
 
 
+def _heading(text: str) -> Iterator[Line]:
+    yield Line(Text())
+    yield Line(Text(text, style="bold underline"))
+
+
 def _relation(article: EnrichedArticle | None, kind: str) -> str:
     return article.relation.kind if article and article.relation else kind
 
@@ -189,5 +237,5 @@ def _minute(date: str) -> str:
     return f"{date[5:10]} {date[11:16]}"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _count(number: int, one: str, more: str = "") -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"
