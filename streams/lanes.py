@@ -81,6 +81,7 @@ async def _manifest(settings: Settings) -> Lane | None:
         async for record in records:
             if record.key == LANE_KEY and record.value is not None:
                 return decode(Lane, record.value)
+            break  # it is written before anything else, so what comes later is none
     return None
 
 
