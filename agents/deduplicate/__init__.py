@@ -7,6 +7,7 @@ from dataclasses import fields
 from heapq import heappop, heappush
 from typing import Any
 
+from agents.deduplicate.conflicts import Names, names_of
 from agents.deduplicate.fingerprint import MAKER, Print, unpack
 from agents.deduplicate.memory import MEMORY_US, Entry, date_us
 from agents.deduplicate.relations import Relations
@@ -89,7 +90,7 @@ class Deduplicator:
     ) -> tuple[EnrichedArticle, Live | None]:
         story = entry.story if entry else None
         print_ = unpack(article.fingerprint) if article.fingerprint else None
-        names = _names(article)
+        names = names_of(article.entities)
         relation, joined = Relation(kind="new"), None
         if print_ is not None:
             relation, joined = self._relations.best(article.id, print_, names, date_us(article), clock_us)
@@ -159,25 +160,20 @@ class Deduplicator:
             self._window.forward(from_rfc3339(article.seen_at))
             if article.status == "usable" and article.fingerprint is not None and entry.story is not None:
                 print_ = unpack(article.fingerprint)
-                self._window.add(_live(article, line, self._window.clock_us, print_, _names(article), entry.story))
+                self._window.add(
+                    _live(article, line, self._window.clock_us, print_, names_of(article.entities), entry.story)
+                )
             else:
                 self._window.retire(article.id)
         self._window.forward(clock_us)
         self._forget(clock_us)
 
 
-def _live(
-    article: TaggedArticle, line: int, clock_us: int, print_: Print, names: dict[str, str], story: StoryRef
-) -> Live:
+def _live(article: TaggedArticle, line: int, clock_us: int, print_: Print, names: Names, story: StoryRef) -> Live:
     return Live(
         line=line, clock_us=clock_us, id=article.id, version=article.version, date_us=date_us(article),
         print=print_, names=names, story=story,
     )  # fmt: skip
-
-
-def _names(article: TaggedArticle) -> dict[str, str]:
-    """The people an article names: id and name."""
-    return {entity.id: entity.name for entity in article.entities if entity.label == "PERS"}
 
 
 def _enriched(

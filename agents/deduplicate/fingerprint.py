@@ -58,10 +58,9 @@ class Part(NamedTuple):
 class Print(NamedTuple):
     """A fingerprint, unpacked: views into its bytes.
 
-    `words` hashes of the words in order of the parts; `gaps` and `lengths` their places in the clean text; `terms`
-    hashes of the stems, rising, `weights` theirs; `lead` positions in `terms`, `lead_weights` theirs; `keys` positions
-    in `terms`; `shingles` the sampled hashes of three words, rising; `numbers` as written. Not `scored`: no Arabic, only
-    copies and near-copies are found.
+    `words` hashes of the words in order of the parts, `rare` whether they are; `terms` hashes of the stems, rising,
+    `weights` theirs; `lead` positions in `terms`, `lead_weights` theirs; `keys` positions in `terms`; `shingles` the
+    sampled hashes of three words, rising. Not `scored`: no Arabic, only copies and near-copies are found.
     """
 
     exact: str
@@ -73,7 +72,13 @@ class Print(NamedTuple):
     lead_weights: Array16
     keys: Array16
     shingles: Array32
+    packed_rare: npt.NDArray[np.uint8]
     tail: bytes
+
+    @property
+    def rare(self) -> npt.NDArray[np.bool_]:
+        """Of each word whether it is rare enough for a name."""
+        return np.unpackbits(self.packed_rare, count=len(self.words)).astype(np.bool_)
 
     def numbers(self) -> list[str]:
         """The numbers of the text, each once, in order."""
@@ -128,12 +133,13 @@ def unpack(print_: Fingerprint) -> Print:
     for count, kind, width in (
         (n, np.uint32, 4), (t, np.uint32, 4), (shingles, np.uint32, 4),
         (t, np.uint16, 2), (lead, np.uint16, 2), (lead, np.uint16, 2), (keys, np.uint16, 2),
+        ((n + 7) // 8, np.uint8, 1),
     ):  # fmt: skip
         arrays.append(np.frombuffer(data, kind, count, at))
         at += count * width
-    words, terms, sampled, weights, leads, lead_weights, key = arrays
+    words, terms, sampled, weights, leads, lead_weights, key, rare = arrays
     return Print(
-        print_.exact, bool(scored), words, terms, weights, leads, lead_weights, key, sampled, data[at : at + tail]
+        print_.exact, bool(scored), words, terms, weights, leads, lead_weights, key, sampled, rare, data[at : at + tail]
     )
 
 
@@ -184,6 +190,7 @@ def _pack(
             lead.astype(np.uint16).tobytes(),
             _unit(lead_raw).tobytes(),
             keys.astype(np.uint16).tobytes(),
+            np.packbits(table.is_rare[ids]).tobytes(),
             tail,
         )
     )

@@ -5,12 +5,13 @@ outlets, 2018). A live table would make every score depend on the order of arriv
 """
 
 import gzip
+import re
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-__all__ = ["SCALE", "TABLE", "TF", "Idf", "load", "stem"]
+__all__ = ["SCALE", "TABLE", "TF", "Idf", "fold", "load", "stem"]
 
 TABLE = "ar-1"
 # idf and tf are integers in units of 1/256: sums of integers do not depend on their order, nor on a platform's libm.
@@ -20,6 +21,7 @@ TF = [0, *(round((1 + Decimal(k).ln()) * SCALE) for k in range(1, 65))]
 
 _PREFIXES = ("وال", "بال", "كال", "فال", "ال", "لل")
 _SUFFIXES = ("ها", "ان", "ات", "ون", "ين", "يه", "ه", "ي")
+_MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0640\u200b-\u200f]")
 _FOLD = str.maketrans("أإآٱىةؤئکی", "اااايهويكي")
 
 
@@ -31,9 +33,13 @@ class Idf(NamedTuple):
     common: int
 
 
+def fold(text: str) -> str:
+    """Arabic without vowel signs, variants of a letter as one; clean text stays as it is."""
+    return _MARKS.sub("", text).translate(_FOLD)
+
+
 def stem(word: str) -> str:
-    """Light10 (Larkey, Ballesteros, Connell 2002) of a word, spelling variants folded first."""
-    word = word.translate(_FOLD)
+    """Light10 (Larkey, Ballesteros, Connell 2002) of a folded word."""
     if len(word) > 3 and word[0] == "و":
         word = word[1:]
     for prefix in _PREFIXES:

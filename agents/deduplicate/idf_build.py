@@ -6,7 +6,6 @@ article only are left out: they weigh what an unknown stem weighs.
 
 import gzip
 import math
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,20 +13,23 @@ from pathlib import Path
 
 import orjson
 
-from agents.deduplicate.idf import SCALE, TABLE, stem
+from agents.deduplicate.idf import SCALE, TABLE, fold, stem
+from agents.normalize import Normalizer
+from schemas import RawArticle, Received
 
 # A stem in more than 2 % of the articles finds candidates without telling them apart: research/dedup measured 4 % of
 # the edges lost, and the time to find candidates cut to a quarter at 60,000 live articles.
 COMMON_SHARE = 0.02
-_WORD = re.compile(r"[^\W_]+")
-_MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0640\u200b-\u200f]")
 
 
 def words(lines: Iterable[bytes]) -> Iterator[list[str]]:
-    """The words of each article of the corpus."""
+    """The words of each article of the corpus, as they are after normalizing."""
+    normalizer = Normalizer.shipped()
     for line in lines:
-        article = orjson.loads(line)
-        yield _WORD.findall(_MARKS.sub("", f"{article['title']} {article['text']}").lower())
+        found = orjson.loads(line)
+        raw = RawArticle(url=found["url"], title=found["title"], body=found["text"])
+        clean = normalizer.normalize(raw, Received(value=line, seen_us=0)).clean
+        yield [word for text in clean for word in text.text.split() if any(map(str.isalnum, word))]
 
 
 def build(articles: Iterable[list[str]]) -> str:
@@ -36,7 +38,7 @@ def build(articles: Iterable[list[str]]) -> str:
     total = 0
     for article in articles:
         total += 1
-        counts.update({stem(word) for word in article})
+        counts.update({stem(fold(word)) for word in article})
 
     def idf(count: float) -> int:
         return round(SCALE * math.log((total + 1) / (count + 1)))

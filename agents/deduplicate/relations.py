@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from agents.deduplicate.conflicts import Names, conflicts, lookalike
 from agents.deduplicate.evidence import Overlap, overlap, passages
 from agents.deduplicate.fingerprint import Print
 from agents.deduplicate.score import UNIT, Probe, cosines
 from agents.deduplicate.window import Live, Window
-from schemas import Conflict, Evidence, Relation, RelationKind, StoryRef
+from schemas import Evidence, Relation, RelationKind, StoryRef
 
 __all__ = ["Relations"]
 
@@ -20,7 +21,6 @@ NEAR = 0.5
 PART = 0.25
 # Candidates looked at closely, the best first.
 CLOSE = 8
-CONFLICTS = 5
 
 
 class Relations:
@@ -31,7 +31,7 @@ class Relations:
         self._probe = Probe()
 
     def best(
-        self, article_id: str, print_: Print, names: dict[str, str], date_us: int, clock_us: int
+        self, article_id: str, print_: Print, names: Names, date_us: int, clock_us: int
     ) -> tuple[Relation, StoryRef | None]:
         """The relation, and the story of the relative; `new` where there is none."""
         candidates = self._window.find(article_id, print_, date_us, clock_us)
@@ -42,7 +42,7 @@ class Relations:
             scored = [(-self._score(print_, date_us, live), live.line, live) for live in candidates]
             scored.sort(key=lambda each: each[:2])
             for negative, _, live in scored[:CLOSE]:
-                found = self._kind(print_, live, -negative)
+                found = self._kind(print_, names, live, -negative)
                 if found is not None and self._fits(print_, date_us, clock_us, live, found[0]):
                     return self._relation(print_, names, date_us, live, -negative, *found), live.story
         finally:
@@ -54,12 +54,14 @@ class Relations:
         apart = 0 if live.print.exact == print_.exact else live.date_us - date_us
         return self._probe.score(live.print, apart)
 
-    def _kind(self, print_: Print, live: Live, score: int) -> tuple[RelationKind, Overlap] | None:
+    def _kind(self, print_: Print, names: Names, live: Live, score: int) -> tuple[RelationKind, Overlap] | None:
         if live.print.exact == print_.exact:
             return "copy", Overlap(1.0, 1.0)
         if score < COPY:
             return None
         shared = overlap(print_, live.print)
+        if lookalike(print_, names, live.print, live.names, shared.containment):
+            return None
         if shared.containment >= NEAR:
             return ("contained" if shared.jaccard < PART else "near-copy"), shared
         if score >= STORY and print_.scored and live.print.scored:
@@ -76,7 +78,7 @@ class Relations:
     @staticmethod
     def _relation(
         print_: Print,
-        names: dict[str, str],
+        names: Names,
         date_us: int,
         live: Live,
         score: int,
@@ -91,19 +93,6 @@ class Relations:
             jaccard=round(shared.jaccard, 4),
             hours=round(abs(live.date_us - date_us) / 3_600_000_000, 2),
             shared=passages(print_, live.print),
-            conflicts=conflicts(print_, names, live),
+            conflicts=conflicts(print_, names, live.print, live.names),
         )
         return Relation(kind=kind, to=live.id, to_version=live.version, score=round(score / UNIT, 4), evidence=evidence)
-
-
-def conflicts(print_: Print, names: dict[str, str], live: Live) -> list[Conflict]:
-    """Numbers and names that stand against each other: what each side has and the other has not, in order, in pairs."""
-    here, there = print_.numbers(), live.print.numbers()
-    found = [
-        Conflict(kind="number", here=a, there=b)
-        for a, b in zip([n for n in here if n not in there], [n for n in there if n not in here], strict=False)
-    ]
-    ours = [name for each, name in names.items() if each not in live.names]
-    theirs = [name for each, name in live.names.items() if each not in names]
-    named = [Conflict(kind="name", here=a, there=b) for a, b in zip(ours, theirs, strict=False)]
-    return found[:CONFLICTS] + named[:CONFLICTS]

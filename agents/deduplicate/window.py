@@ -11,6 +11,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Any
 
+from agents.deduplicate.conflicts import Names
 from agents.deduplicate.fingerprint import Print
 from schemas import StoryRef
 
@@ -39,7 +40,7 @@ class Live:
     version: str
     date_us: int
     print: Print
-    names: dict[str, str]
+    names: Names
     story: StoryRef
     current: bool = True
 

@@ -14,13 +14,15 @@ __all__ = ["Words"]
 
 # Different words that are remembered before the table starts anew; at some 300 bytes each, 150 MB.
 LIMIT = 500_000
+# The idf of a stem in six of a thousand articles: names of people are rarer, most other words are not.
+RARE = 1300
 
 
 class Words(dict[str, int]):
     """Numbers words as they are met; the columns say what is known of number i. A cache of pure functions of the word.
 
     `is_word` letters or digits (punctuation is neither); `hashes` of the word, `stems` of its stem; `idf` of the stem;
-    `numbers` the words that are numbers, as written.
+    `is_rare` the stem is rare enough for a name; `numbers` the words that are numbers, as written.
     """
 
     _shared: Words | None = None
@@ -45,7 +47,7 @@ class Words(dict[str, int]):
         old = len(self)
         for name, kind in (
             ("hashes", np.uint32), ("stems", np.uint32), ("idf", np.int64), ("is_word", np.bool_),
-            ("is_number", np.bool_),
+            ("is_number", np.bool_), ("is_rare", np.bool_),
         ):  # fmt: skip
             column = np.zeros(size, kind)
             if old:
@@ -57,6 +59,7 @@ class Words(dict[str, int]):
     idf: npt.NDArray[np.int64]
     is_word: npt.NDArray[np.bool_]
     is_number: npt.NDArray[np.bool_]
+    is_rare: npt.NDArray[np.bool_]
 
     def __missing__(self, word: str) -> int:
         with self._lock:
@@ -65,13 +68,17 @@ class Words(dict[str, int]):
             number = len(self)
             if number == len(self.hashes):
                 self._columns(2 * number)
-            stem = idf.stem(word)
-            self.hashes[number] = xxh32_intdigest(word.encode())
+            folded = idf.fold(word)
+            stem = idf.stem(folded)
+            rarity = self._idf.get(stem, self._unknown)
+            self.hashes[number] = xxh32_intdigest(folded.encode())
             self.stems[number] = xxh32_intdigest(stem.encode())
-            self.idf[number] = self._idf.get(stem, self._unknown)
+            self.idf[number] = rarity
             self.is_word[number] = any(map(str.isalnum, word))
+            self.is_rare[number] = rarity >= RARE
             if word[0].isdigit():
                 self.is_number[number] = True
-                self.numbers[number] = word
+                self.is_rare[number] = False
+                self.numbers[number] = folded
             self[word] = number
             return number
