@@ -8,8 +8,12 @@ import typer
 
 from deploy.commands.broker import broker
 from deploy.commands.demo import demo
+from deploy.commands.letters import letters
 from deploy.commands.process import process
+from deploy.commands.read import read
 from deploy.commands.replay import replay
+from deploy.commands.settings import settings
+from deploy.commands.topics import topics
 from deploy.commands.worker import worker
 from deploy.console import log_to_stderr, say_errors
 
@@ -26,6 +30,10 @@ app.command()(demo)
 app.command()(process)
 app.command()(replay)
 app.command()(worker)
+app.command()(read)
+app.add_typer(letters, name="letters")
+app.command()(topics)
+app.command()(settings)
 app.add_typer(broker, name="broker")
 
 
