@@ -196,7 +196,7 @@ class Broker:
         shutil.rmtree(data, ignore_errors=True)  # half formatted by a run that was killed: nothing of value is in it
         # An id that begins with a dash would be read as an option; Kafka's own Uuid.randomUuid avoids those too.
         cluster = "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip("=")
-        command = self._java(jars, "kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}", "-c")
+        command = self._java(jars, "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c")
         done = subprocess.run(command, capture_output=True, text=True, timeout=START_TIMEOUT)  # noqa: S603 - own command
         if done.returncode:
             shutil.rmtree(data, ignore_errors=True)

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from schemas.errors import KhabarError, Misconfigured
 
@@ -17,8 +17,9 @@ Update = Callable[[int, int], None]  # (bytes there, bytes in all)
 
 
 def say(text: str) -> None:
-    """Tell the person at the keyboard something; stdout is for data."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place that words go through
+    """Tell the person at the keyboard something; stdout is for data. Goes on where nobody listens any more."""
+    with suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place that words go through
 
 
 @contextmanager

@@ -37,11 +37,17 @@ def make_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
 
 
 @pytest.fixture(scope="session")
-def kafka(make_broker: Callable[..., Broker]) -> str:
-    """The address of a running broker that all tests share: use the `lane` fixture, and leave it running."""
+def shared_broker(make_broker: Callable[..., Broker]) -> Broker:
+    """The running broker that all tests share."""
     broker = make_broker()
     broker.start()
-    return broker.bootstrap
+    return broker
+
+
+@pytest.fixture(scope="session")
+def kafka(shared_broker: Broker) -> str:
+    """The address of a running broker that all tests share: use the `lane` fixture, and leave it running."""
+    return shared_broker.bootstrap
 
 
 @pytest.fixture
