@@ -1,0 +1,42 @@
+"""Which lane an archive goes to, and what is never replayed."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.replaying import check_lane, lane_name
+from schemas import Misconfigured
+
+
+@pytest.mark.parametrize(
+    ("file", "lane"),
+    [
+        ("Saudi_2015.jsonl.gz", "replay-saudi-2015"),
+        ("ant-2018-02-05.jsonl", "replay-ant-2018-02-05"),
+        ("أرشيف 2015.jsonl", "replay-2015"),
+        ("x" * 60 + ".jsonl", "replay-" + "x" * 33),
+    ],
+)
+def test_a_lane_is_named_after_the_first_file(file: str, lane: str) -> None:
+    assert lane_name([Path("folder") / file, Path("other.jsonl")]) == lane
+
+
+@given(st.text(min_size=1, max_size=80).filter(lambda name: "/" not in name and "\0" not in name))
+def test_every_name_made_of_a_file_is_one_of_a_lane(name: str) -> None:
+    try:
+        lane = lane_name([Path(name)])
+    except Misconfigured:
+        return
+    assert re.fullmatch(r"[a-z0-9-]{1,40}", lane)
+
+
+def test_live_articles_and_stdin_are_never_replayed() -> None:
+    with pytest.raises(Misconfigured, match="never replayed into lane live"):
+        check_lane("live", [Path("a.jsonl")])
+    with pytest.raises(Misconfigured, match="stdin cannot be replayed"):
+        check_lane("replay-a", [Path("-")])
+    with pytest.raises(Misconfigured, match="name one with --lane"):
+        lane_name([Path("أرشيف.jsonl")])
