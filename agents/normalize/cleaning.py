@@ -39,8 +39,9 @@ class Cleaner:
         self._script = script
         self._frequent = FREQUENT[script]
         stays = plain(script)
-        # A cluster is a longest stretch of anything but plain characters, with the space before it.
-        self._clusters = re.compile(f"(?: [^{stays}]|[^{stays} ])[^{stays}]*")
+        # A cluster is a longest stretch of anything but plain characters. (One class at its front lets `re` run through
+        # plain text at full speed; spaces before a cluster are added to it by hand.)
+        self._clusters = re.compile(f"([^{stays} ][^{stays}]*)")
         self._known: dict[str, _Cluster | None] = {}
         self._fates: dict[str, Fate] = {}
 
@@ -53,40 +54,48 @@ class Cleaner:
             text = _FUSED.sub("\x02", text.replace("\x02", "\x00"))
         for letter, folded in self._frequent:
             text = text.replace(letter, folded)
-        text = text.rstrip(" ")
-        begin = len(text) - len(text.lstrip(" "))
-        size = len(text)
-        runs = [0, 0, begin] if begin else []
-        out: list[str] = []
-        last = begin
+        if "  " in text:
+            text = text.replace("  ", " \t")  # one of two spaces begins a cluster
+        stripped = text.lstrip(" ")
+        runs = [0, 0, len(text) - len(stripped)] if len(stripped) < len(text) else []
+        parts = self._clusters.split(stripped.rstrip(" "))  # plain, cluster, plain, …, plain
         pending = 0  # code points that stand one for one since the last run
+        final = len(parts) - 2
         known = self._known
-        for match in self._clusters.finditer(text, begin):
-            start, end = match.span()
-            cluster = match.group()
-            if start == begin or end == size:
-                found = self._at_an_edge(cluster, start == begin, end == size)
-            elif end - start == 1 and _inside_a_word(text, start):
-                continue
-            elif cluster in known:
-                found = known[cluster]
+        found: _Cluster | None
+        for i in range(1, len(parts), 2):
+            before = parts[i - 1]
+            cluster = parts[i]
+            if i == 1 and not before:
+                found = self._resolve(cluster, first=True, final=not parts[2] and i == final)
             else:
-                found = self._remember(cluster)
-            if found is None:  # it begins with an accent on the letter before
-                start -= 1
-                found = self._resolve(text[start:end], first=start == begin, final=end == size)
-            out.append(text[last:start])
-            out.append(found.text if found.unended is None or not _after_one_letter(text, start) else found.unended)
-            pending += start - last
-            last = end
+                if before[-1] == " ":
+                    cluster = " " + cluster
+                    parts[i - 1] = before[:-1]
+                    pending -= 1
+                elif len(cluster) == 1 and parts[i + 1] and _inside_a_word(before[-1], cluster, parts[i + 1]):
+                    pending += len(before) + 1
+                    continue
+                if i == final and not parts[i + 1]:
+                    found = self._at_the_end(cluster)
+                elif cluster in known:
+                    found = known[cluster]
+                else:
+                    found = self._remember(cluster)
+                if found is None:  # it begins with an accent on the letter before
+                    pending -= 1
+                    parts[i - 1] = before[:-1]
+                    first = i == 1 and len(before) == 1
+                    found = self._resolve(before[-1] + cluster, first=first, final=i == final and not parts[i + 1])
+            pending += len(before)
+            parts[i] = found.text if found.unended is None or not _after_one_letter(parts, i) else found.unended
             if found.first is None:
                 pending += found.tail
             else:
                 runs.append(pending + found.first)
                 runs += found.runs
                 pending = found.tail
-        out.append(text[last:])
-        return "".join(out), runs
+        return "".join(parts), runs
 
     def _remember(self, cluster: str) -> _Cluster | None:
         found = None if self._fate(cluster[0]).kind == "combining" else self._resolve(cluster, first=False, final=False)
@@ -96,10 +105,10 @@ class Cleaner:
             self._known[cluster] = found
         return found
 
-    def _at_an_edge(self, cluster: str, first: bool, final: bool) -> _Cluster | None:
-        if not first and self._fate(cluster[0]).kind == "combining":
+    def _at_the_end(self, cluster: str) -> _Cluster | None:
+        if self._fate(cluster[0]).kind == "combining":
             return None
-        return self._resolve(cluster, first=first, final=final)
+        return self._resolve(cluster, first=False, final=True)
 
     def _fate(self, char: str) -> Fate:
         found = self._fates.get(char)
@@ -120,19 +129,21 @@ class Cleaner:
         return _Cluster(text, start, runs, tail, unended)
 
 
-def _inside_a_word(text: str, at: int) -> bool:
+def _inside_a_word(before: str, sign: str, after: str) -> bool:
     """10.5, 1,000, 10:30, 2018-02-05, example.org, don't, الجزيرة.نت: a sign that neither ends nor parts anything."""
-    sign, before, after = text[at], text[at - 1], text[at + 1]
-    if before.isdecimal() and after.isdecimal():
+    if before.isdecimal() and after[0].isdecimal():
         return sign in ".,:/-"
-    if before.isascii() and after.isascii():
-        return sign in ".'&"
-    return sign == "." and text.startswith(_DOMAINS, at + 1) and not text[at + 3 : at + 4].isalpha()
+    if before.isascii() and after[0].isascii():
+        return sign in ".'&" and after[0] != " "
+    return sign == "." and after.startswith(_DOMAINS) and not after[2:3].isalpha()
 
 
-def _after_one_letter(text: str, at: int) -> bool:
+def _after_one_letter(parts: list[str], at: int) -> bool:
     """Whether what stands before is a letter alone: an initial (د. أ. ف. ب), whose full stop ends no sentence."""
-    return at > 0 and text[at - 1].isalpha() and (at == 1 or not text[at - 2].isalnum())
+    before = parts[at - 1]
+    if not before[-1:].isalpha():
+        return False
+    return before[-2] == " " if len(before) > 1 else at == 1 or parts[at - 2].endswith((" ", "\n"))
 
 
 def _pieces(cluster: str, fates: list[Fate], script: Script, first: bool, final: bool) -> list[tuple[str | None, int]]:
