@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from agents.deduplicate import Deduplicator
 from agents.normalize import Normalizer
@@ -38,9 +38,10 @@ class Chain:
         self._line = 0
 
     @classmethod
-    def shipped(cls) -> Chain:
-        """The cores with the tables and models that come with Khabar."""
-        return cls(Normalizer.shipped(), Tagger.shipped(), Deduplicator.shipped())
+    def shipped(cls, tagger: Literal["crf", "off"] = "crf") -> Chain:
+        """The cores with the tables and models that come with Khabar; `tagger` is the setting of that name."""
+        tags = Tagger.shipped() if tagger == "crf" else Tagger.off()
+        return cls(Normalizer.shipped(), tags, Deduplicator.shipped())
 
     @property
     def versions(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Literal
 
 from rich.console import Console
 from rich.live import Live
@@ -103,15 +104,15 @@ def run(settings: Settings, screen: Screen, *, once: bool, limit_s: float = LIMI
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with ThreadPoolExecutor(1) as aside:
-        versions = aside.submit(_versions)  # the cores load while the broker starts
+        versions = aside.submit(_versions, settings.tagger)  # the cores load while the broker starts
         with _broker(settings) as settings:
             asyncio.run(_run(settings, versions, screen, once, limit_s))
 
 
-def _versions() -> dict[str, str]:
+def _versions(tagger: Literal["crf", "off"]) -> dict[str, str]:
     from deploy.chain import Chain
 
-    return Chain.shipped().versions
+    return Chain.shipped(tagger).versions
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import javaproperties
 import platformdirs
@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     metrics_port: Port = Field(
         9464,
         description="port of /metrics and /healthz of the first stage on 127.0.0.1, the others take the next; 0 is off",
+    )
+    tagger: Literal["crf", "off"] = Field(
+        "crf",
+        description="what finds the names in a text; off for stories alone, at a tenth of the CPU",
     )
     kafka_properties: Path | None = Field(
         None,

@@ -11,7 +11,7 @@ app = Stage("tag", reads=NormalizedArticle, writes=TaggedArticle)
 @app.agent(app.source)
 async def tag(records: Records) -> None:
     """Find the entities of every normalized article of the partitions that this process is given."""
-    core = await app.load(Tagger.shipped)
+    core = await app.load(Tagger.shipped if app.settings.tagger == "crf" else Tagger.off)
 
     def think(arrival: Arrival) -> TaggedArticle:
         return core.tag(decode(NormalizedArticle, arrival.value))

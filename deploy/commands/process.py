@@ -50,14 +50,18 @@ def process(
     from deploy.console import say
     from deploy.processing import process_archive
     from deploy.progress import showing
+    from streams.settings import Settings
 
+    settings = Settings()
     archive = archive_of(files, mapping, timezone, since, until, published_at)
     with ExitStack() as opened:
         out = sys.stdout.buffer if output is None else _open(output, files, opened)
         story_file = None if stories is None else _open(stories, files, opened)
         letter_file = None if letters is None else _open(letters, files, opened)
         with showing() as report:
-            outcome = process_archive(archive, Chain.shipped, out, story_file, letter_file, report)
+            outcome = process_archive(
+                archive, lambda: Chain.shipped(settings.tagger), out, story_file, letter_file, report
+            )
     say(str(outcome))
     if outcome.refused and letters is None:
         say("--letters FILE keeps the records that were refused")

@@ -54,7 +54,9 @@ def replay(
         since, until = since or found.since, until or found.until
     archive = archive_of(files, mapping, timezone, since, until, published_at)
     with showing() as report:
-        drained = asyncio.run(replay_archive(settings, archive, Chain.shipped().versions, report, work=work))
+        drained = asyncio.run(
+            replay_archive(settings, archive, Chain.shipped(settings.tagger).versions, report, work=work)
+        )
     if drained:
         say(f"lane {name} is done; read it: khabar read enriched --lane {name} --latest-per-key")
     else:

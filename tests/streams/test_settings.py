@@ -64,6 +64,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_java_properties_ove
         "lane": "env KHABAR_LANE",
         "partitions": "flag",
         "metrics_port": "default",
+        "tagger": "default",
         "kafka_properties": f"file {here / 'khabar.toml'}",
         "kafka.client.dns.lookup": f"file {here / 'client.properties'}",
         "kafka.sasl.mechanism": f"file {here / 'khabar.toml'}",
