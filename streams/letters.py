@@ -69,14 +69,15 @@ async def read_letters(settings: Settings, *, cause: str | None = None) -> Async
     A stage that was killed refuses again what it had not acknowledged, so a letter may have been written twice.
     """
     seen: set[tuple[str, str, int, int]] = set()
-    async for record in read_topic(settings, DeadLetter.topic):
-        letter = _read(record)
-        note = letter.note
-        origin = (note.stage, note.from_topic, note.from_partition, note.from_offset)
-        if origin not in seen:
-            seen.add(origin)
-            if cause is None or note.cause == cause:
-                yield letter
+    async with aclosing(read_topic(settings, DeadLetter.topic)) as records:
+        async for record in records:
+            letter = _read(record)
+            note = letter.note
+            origin = (note.stage, note.from_topic, note.from_partition, note.from_offset)
+            if origin not in seen:
+                seen.add(origin)
+                if cause is None or note.cause == cause:
+                    yield letter
 
 
 async def find(settings: Settings, number: int) -> Letter:

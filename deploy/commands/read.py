@@ -37,6 +37,7 @@ def read(
     """
     import asyncio
     import sys
+    from contextlib import aclosing
 
     from deploy.console import say
     from schemas import Misconfigured
@@ -50,23 +51,24 @@ def read(
     foreign = by_name(topic).name in ("articles.raw", "articles.dead-letters")
 
     async def run() -> None:
-        records = without_repeats(read_topic(settings, topic, follow=follow))
-        if latest_per_key:
-            values, keyless = await latest_values(records)
-            if keyless:
-                say(f"khabar: {keyless} records have no key and are left out")
-            lines = _each(values)
-        else:
-            lines = _values(records)
-        count = 0
-        async for value in lines:
-            sys.stdout.buffer.write(_line(value) if foreign else value + b"\n")
-            if follow:
-                sys.stdout.buffer.flush()
-            count += 1
-            if count == limit:
-                break
-        sys.stdout.buffer.flush()
+        async with aclosing(read_topic(settings, topic, follow=follow)) as source:
+            records = without_repeats(source)
+            if latest_per_key:
+                values, keyless = await latest_values(records)
+                if keyless:
+                    say(f"khabar: {keyless} records have no key and are left out")
+                lines = _each(values)
+            else:
+                lines = _values(records)
+            count = 0
+            async for value in lines:
+                sys.stdout.buffer.write(_line(value) if foreign else value + b"\n")
+                if follow:
+                    sys.stdout.buffer.flush()
+                count += 1
+                if count == limit:
+                    break
+            sys.stdout.buffer.flush()
 
     asyncio.run(run())
 
