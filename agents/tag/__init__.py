@@ -8,6 +8,7 @@ Other languages pass without entities.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -86,7 +87,7 @@ class _Finder:
         self._linker = linker
 
     def entities(self, article: NormalizedArticle) -> list[Entity]:
-        found = [each for clean in article.clean for each in self._found(clean)]
+        found = self._found(article.clean)
         if not found:
             return []
         clitics = self._linker.clitics([(each.label, each.words) for each in found])
@@ -110,25 +111,24 @@ class _Finder:
             if name.text
         ]  # fmt: skip
 
-    def _found(self, clean: CleanText) -> list[_Found]:
+    def _found(self, texts: Sequence[CleanText]) -> list[_Found]:
         sentences: list[list[str]] = []
-        begins: list[int] = []
-        at = 0
-        for line in clean.text.split("\n") if clean.text else ():
-            words = line.split(" ")
-            for cut in range(0, len(words), _LONGEST_SENTENCE):
-                piece = words[cut : cut + _LONGEST_SENTENCE]
-                sentences.append(piece)
-                begins.append(at)
-                at += sum(map(len, piece)) + len(piece)
+        begins: list[tuple[CleanText, int]] = []
+        for clean in texts:
+            at = 0
+            for line in clean.text.split("\n"):
+                words = line.split(" ")
+                for cut in range(0, len(words), _LONGEST_SENTENCE):
+                    piece = words[cut : cut + _LONGEST_SENTENCE]
+                    sentences.append(piece)
+                    begins.append((clean, at))
+                    at += sum(map(len, piece)) + len(piece)
         found: list[_Found] = []
-        for words, begin, mentions in zip(
-            sentences, begins, self._crf.mentions(sentences, self._features), strict=True
-        ):
-            for first, last, label, sure in mentions:
+        mentions = self._crf.mentions(sentences, self._features)
+        for words, (clean, begin), each in zip(sentences, begins, mentions, strict=True):
+            for first, last, label, sure in each:
                 start = begin + sum(map(len, words[:first])) + first
                 piece = words[first:last]
-                found.append(
-                    _Found(clean, start, start + sum(map(len, piece)) + len(piece) - 1, label, tuple(piece), sure)
-                )
+                end = start + sum(map(len, piece)) + len(piece) - 1
+                found.append(_Found(clean, start, end, label, tuple(piece), sure))
         return found

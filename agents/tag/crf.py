@@ -7,13 +7,13 @@ fifty strings a word. Weights are whole numbers, so that the best labels are the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
-from agents.tag.features import EDGE, OFFSETS, Attributes, Features, attribute, bigram
+from agents.tag.features import EDGE, OFFSETS, Attributes, Features, bigram
 from schemas import Label
 
 __all__ = ["LABELS", "SCALE", "Crf", "Mention"]
@@ -30,6 +30,7 @@ _CACHED = 50_000
 _BLOCK = 8_192
 
 Ints = npt.NDArray[np.int32]
+Weights = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float64]
 Mention = tuple[int, int, Label, float]  # first word, word past the last, label, probability
 
@@ -37,8 +38,10 @@ Mention = tuple[int, int, Label, float]  # first word, word past the last, label
 class Crf:
     """Attribute weights and transitions; `mentions` labels sentences."""
 
-    def __init__(self, names: Iterable[str], weights: Ints, transitions: Ints) -> None:
-        self._rows = dict(zip(names, weights, strict=True))
+    def __init__(self, names: Sequence[str], weights: Weights, transitions: Ints) -> None:
+        """`weights` (attributes, offsets, labels) and `transitions` (from, to) in steps of 1 / SCALE."""
+        self._rows = {name: row for row, name in enumerate(names)}
+        self._weights = weights
         self._transitions = transitions + _impossible()
         self._odds: Floats = np.where(self._transitions > _NEVER // 2, np.exp(transitions / SCALE), 0.0)
         self._start: Ints = np.array([_NEVER if label[0] == "I" else 0 for label in LABELS], dtype=np.int32)
@@ -49,15 +52,13 @@ class Crf:
         """Read what `save` wrote."""
         with np.load(file, allow_pickle=False) as found:
             names = found["names"].tobytes().decode().split("\n")
-            return cls(names, found["weights"].astype(np.int32), found["transitions"].astype(np.int32))
+            return cls(names, found["weights"], found["transitions"].astype(np.int32))
 
     @staticmethod
-    def save(file: IO[bytes], names: Sequence[str], weights: Ints, transitions: Ints) -> None:
-        """Write a model: attribute names without newlines, weights (attributes, labels), transitions (from, to)."""
+    def save(file: IO[bytes], names: Sequence[str], weights: Weights, transitions: Ints) -> None:
+        """Write a model; the names of attributes have no newline."""
         text = np.frombuffer("\n".join(names).encode(), dtype=np.uint8)
-        np.savez_compressed(
-            file, names=text, weights=weights.astype(np.int16), transitions=transitions.astype(np.int16)
-        )
+        np.savez_compressed(file, names=text, weights=weights, transitions=transitions.astype(np.int16))
 
     def _forget(self) -> None:
         self._ids: dict[str, int] = {}
@@ -65,14 +66,11 @@ class Crf:
         self._learn("", EDGE)
 
     def _learn(self, word: str, attributes: Attributes) -> int:
-        own, near, far = attributes
-        sums = self._sums[len(self._ids)]
-        for at, (offset, names) in enumerate(zip(OFFSETS, (own, near, near, far, far), strict=True)):
-            for name in names:
-                row = self._rows.get(attribute(offset, name))
-                if row is not None:
-                    sums[at] += row
-        self._ids[word] = number = len(self._ids)
+        find = self._rows.get
+        rows = [row for part in attributes for name in part if (row := find(name)) is not None]
+        number = len(self._ids)
+        self._weights[rows].sum(0, dtype=np.int32, out=self._sums[number])
+        self._ids[word] = number
         return number
 
     def mentions(self, sentences: Sequence[Sequence[str]], features: Features) -> list[list[Mention]]:
@@ -109,32 +107,28 @@ class Crf:
 
     def _scores(self, sentences: Sequence[Sequence[str]], features: Features) -> tuple[Ints, list[int]]:
         """The scores of all words one under the other, two edges around each sentence; where each sentence begins."""
-        ids, rows = self._ids, self._rows
+        ids, find = self._ids, self._rows.get
         line = [0, 0]
         where: list[int] = []
-        extra: list[tuple[int, Ints]] = []
+        extra: list[tuple[int, int, int]] = []  # word, attribute, place of the offset in OFFSETS
         for words in sentences:
-            start = len(line)
-            where.append(start)
-            before = None
+            at = len(line)
+            where.append(at)
+            before = ""
             for word in words:
                 number = ids.get(word)
                 line.append(self._learn(word, features.word(word)) if number is None else number)
-                if before is not None:
-                    pair = bigram(before, word)
-                    at = len(line) - 1
-                    if (row := rows.get("-1" + pair)) is not None:
-                        extra.append((at, row))
-                    if (row := rows.get("1" + pair)) is not None:
-                        extra.append((at - 1, row))
+                row = find(bigram(before, word))
+                if row is not None:
+                    extra += ((at, row, 1), (at - 1, row, 2))
                 before = word
+                at += 1
             for i, names in features.known(words).items():
-                for offset in (-1, 0, 1):
-                    if 0 <= i - offset < len(words):
-                        for name in names:
-                            row = rows.get(attribute(offset, name))
-                            if row is not None:
-                                extra.append((start + i - offset, row))
+                for name in names:
+                    row = find(name)
+                    if row is not None:
+                        at = where[-1] + i
+                        extra += ((at, row, 0), (at + 1, row, 1), (at - 1, row, 2))
             line += (0, 0)
         table = self._sums[line]
         flat = table[:, 0].copy()
@@ -143,7 +137,8 @@ class Crf:
         flat[2:] += table[:-2, 3]
         flat[:-2] += table[2:, 4]
         if extra:
-            np.add.at(flat, [at for at, _ in extra], np.stack([row for _, row in extra]))
+            places, rows, offsets = zip(*extra, strict=True)
+            np.add.at(flat, np.array(places), self._weights[rows, offsets])
         return flat, where
 
     def _best(self, scores: Ints, lengths: Sequence[int]) -> npt.NDArray[np.int8]:
@@ -172,7 +167,10 @@ class Crf:
     def _probabilities(
         self, scores: Ints, lengths: Sequence[int], spans: Sequence[list[tuple[int, int, Label]]]
     ) -> list[list[Mention]]:
-        """Forward and backward, scaled word by word; then the probability that exactly this mention stands there."""
+        """Forward and backward, scaled word by word; then the probability that exactly this mention stands there.
+
+        Sums are numpy's own and not a matrix product, whose last digit depends on machine and batch.
+        """
         longest, count, size = scores.shape
         if not count:
             return []
@@ -183,12 +181,14 @@ class Crf:
         total = np.ones((longest, count))
         for t in range(longest):
             n = going[t]
-            step = odds[t, :n] * ((self._start >= 0) if t == 0 else ahead[t - 1, :n] @ self._odds)
+            before = (self._start >= 0) if t == 0 else (ahead[t - 1, :n, :, None] * self._odds).sum(1)
+            step = odds[t, :n] * before
             total[t, :n] = step.sum(1)
             ahead[t, :n] = step / total[t, :n, None]
         for t in range(longest - 1, 0, -1):
             n = going[t]
-            behind[t - 1, :n] = ((odds[t, :n] * behind[t, :n]) / total[t, :n, None]) @ self._odds.T
+            after = odds[t, :n] * behind[t, :n] / total[t, :n, None]
+            behind[t - 1, :n] = (after[:, None, :] * self._odds).sum(2)
         result: list[list[Mention]] = []
         for column, (length, each) in enumerate(zip(lengths, spans, strict=True)):
             mentions: list[Mention] = []

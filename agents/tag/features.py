@@ -16,13 +16,13 @@ from agents.tag.tables import Tables
 
 __all__ = ["EDGE", "OFFSETS", "Attributes", "Features", "attribute", "bigram"]
 
-# What a word says of itself, of the words beside it, and of those two away.
+# The attributes of a word by how far they reach: to the words two away, to those beside it, to the word itself.
 Attributes = tuple[list[str], list[str], list[str]]
 
 OFFSETS = (0, -1, 1, -2, 2)  # where a word can stand, seen from the word that is being labelled
-EDGE: Attributes = ([], ["edge"], ["edge"])  # stands before the first and after the last word of a sentence
-_LONGEST = 40  # letters of a word that are looked at; no Arabic word has more, and a megabyte without a space has
+EDGE: Attributes = (["edge"], [], [])  # stands before the first and after the last word of a sentence
 
+_LONGEST = 40  # letters of a word that are looked at; no Arabic word has more, and a megabyte without a space has
 # Distinct words whose gazetteer look-up is remembered; more costs memory, never changes a result.
 _REMEMBERED = 50_000
 
@@ -67,7 +67,7 @@ def attribute(offset: int, name: str) -> str:
 
 def bigram(first: str, second: str) -> str:
     """What two words that follow one another say of each other."""
-    return f"{first[:_LONGEST]}|{second[:_LONGEST]}"
+    return f"{first}|{second}"
 
 
 class Features:
@@ -87,16 +87,16 @@ class Features:
         length, stemmed = len(word), stem(word)
         clusters = self._tables.clusters_of(word, stemmed)
         names = self._tables.name_lists(word, stemmed)
-        own = [f"w={word}", f"s={stemmed}", f"l={_light_stem(stemmed)}", f"h={shape}", f"n={min(length, 9)}"]
-        for size in (1, 2, 3):
-            if length > size:
-                own += (f"p{size}={word[:size]}", f"x{size}={word[-size:]}")
+        far = [f"w={word}", *clusters]
+        near = [f"s={stemmed}", f"h={shape}", f"x2={word[-2:]}", f"p2={word[:2]}", *names]
+        own = [f"l={_light_stem(stemmed)}", f"n={min(length, 9)}", f"p1={word[:1]}", f"x1={word[-1:]}"]
+        if length > 3:
+            own += (f"p3={word[:3]}", f"x3={word[-3:]}")
         if length > 4:
             own += (f"p4={word[:4]}", f"x4={word[-4:]}")
         if len(stemmed) > 3:
             own += (f"q2={stemmed[:2]}", f"y3={stemmed[-3:]}")
-        near = [f"w={word}", f"s={stemmed}", f"h={shape}", f"x2={word[-2:]}", f"p2={word[:2]}"]
-        return own + clusters + names, near + clusters + names, [f"w={word}", *clusters]
+        return far, near, own
 
     def known(self, words: Sequence[str]) -> dict[int, list[str]]:
         """What the gazetteer says of the words of a sentence that are part of a known name."""
@@ -118,9 +118,10 @@ class Features:
         found: list[list[str]] = []
         for i in range(len(words)):
             names: list[str] = []
-            for offset, part in zip(OFFSETS, (0, 1, 1, 2, 2), strict=True):
+            for offset in OFFSETS:
                 there = of[i + offset] if 0 <= i + offset < len(words) else EDGE
-                names += (attribute(offset, name) for name in there[part])
+                for part in there[: 3 - abs(offset)]:
+                    names += (attribute(offset, name) for name in part)
             for offset in (-1, 0, 1):
                 names += (attribute(offset, name) for name in known.get(i + offset, ()))
             if i:

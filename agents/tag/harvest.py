@@ -24,6 +24,7 @@ from agents.tag.tables import place_key
 __all__ = ["name_lists", "people", "things", "write"]
 
 _ARABIC = re.compile("[\u0621-\u064a\u064b-\u0652 .،()-]+")
+_VOWELS = re.compile("[\u064b-\u0652]")
 _LONGEST_NAME = 6  # words; longer ones are descriptions
 # Below this a city is not likely in the news, and its name more likely a word: سن, نور, الكرم.
 _SMALLEST_CITY = 15_000
@@ -47,16 +48,17 @@ def _clean(name: str) -> str | None:
 
 
 def things(curated: Path, geonames: Path) -> Iterator[Row]:
-    """States, what we curate, and cities: what comes first keeps a phrase that two claim."""
-    rows = [*_states(), *_curated(curated)]
-    taken: set[str] = set()
+    """States, what we curate, and cities: what comes first keeps a phrase that two of one label claim."""
+    taken: set[tuple[str, str]] = set()
     merged: dict[str, Row] = {}
-    for number, label, name, phrases in [*rows, *_cities(geonames)]:
-        row = merged.setdefault(number, (number, label, name, []))
+    ours = list(_curated(curated))
+    names = {number: name for number, _, name, _ in ours}
+    for number, label, name, phrases in [*_states(), *ours, *_cities(geonames)]:
+        row = merged.setdefault(number, (number, label, names.get(number, _VOWELS.sub("", name)), []))
         for phrase in (name, *phrases):
             folded = _clean(phrase)
-            if folded and folded not in taken:
-                taken.add(folded)
+            if folded and (label, folded) not in taken:
+                taken.add((label, folded))
                 row[3].append(folded)
     return (row for row in merged.values() if row[3])
 

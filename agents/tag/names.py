@@ -100,32 +100,31 @@ class Linker:
         """The thing that each mention names. The words of a mention come without proclitics."""
         people = self._people([m for m in mentions if m.label == "PERS"])
         things = self._things([m for m in mentions if m.label != "PERS"])
-        return [people[m.words] if m.label == "PERS" else things[m.words] for m in mentions]
+        return [people[m.words] if m.label == "PERS" else things[m.label, m.words] for m in mentions]
 
-    def _things(self, mentions: Sequence[Named]) -> dict[tuple[str, ...], Known]:
+    def _things(self, mentions: Sequence[Named]) -> dict[tuple[Label, tuple[str, ...]], Known]:
         texts: dict[str, Counter[str]] = defaultdict(Counter)
-        linked: dict[tuple[str, ...], Known | str] = {}
+        linked: dict[tuple[Label, tuple[str, ...]], Known | str] = {}
         for mention in mentions:
             phrase = " ".join(mention.words)
             thing = self._thing(phrase, mention.label)
             if thing is not None:
-                linked[mention.words] = Known(thing.id, thing.name)
+                linked[mention.label, mention.words] = Known(thing.id, thing.name)
             else:
                 key = place_key(phrase)
-                linked[mention.words] = key
+                linked[mention.label, mention.words] = key
                 texts[key][_one_line(mention.text)] += 1
         return {
-            words: Known(unknown_id("thing", to), _usual(texts[to])) if isinstance(to, str) else to
-            for words, to in linked.items()
+            mention: Known(unknown_id("thing", to), _usual(texts[to])) if isinstance(to, str) else to
+            for mention, to in linked.items()
         }
 
     def _thing(self, phrase: str, label: Label) -> Thing | None:
-        found = self._tables.thing(phrase)
+        found = self._tables.thing(phrase, label)
         if found is None and label == "LOC":
-            for kind in _KINDS_OF_PLACE:
-                if phrase.startswith(kind):
-                    found = self._tables.thing(phrase[len(kind) :])
-        return found if found is not None and found.label != "PERS" else None
+            kind = next((kind for kind in _KINDS_OF_PLACE if phrase.startswith(kind)), None)
+            return self._tables.thing(phrase.removeprefix(kind), label) if kind else None
+        return found
 
     def _people(self, mentions: Sequence[Named]) -> dict[tuple[str, ...], Known]:
         count: Counter[tuple[str, ...]] = Counter()

@@ -53,9 +53,9 @@ class Tables:
         self._rank = {word: rank for rank, word in enumerate(clusters)}
         self._names = names
         self._people = frozenset(people)
-        self._things: dict[str, Thing] = {}
+        self._things: dict[str, tuple[Thing, ...]] = {}
         for phrase, thing in things:
-            self._things.setdefault(phrase, thing)
+            self._things[phrase] = (*self._things.get(phrase, ()), thing)
 
     @classmethod
     def shipped(cls) -> Tables:
@@ -71,15 +71,16 @@ class Tables:
     @cached_property
     def gazetteer(self) -> Gazetteer:
         """Everything that the tables have a name for, with the label it usually has; ISO's states apart."""
-        known = ((p, "STATE" if t.id[:4] == "iso:" else t.label) for p, t in self._things.items())
+        known = ((p, "STATE" if t.id[:4] == "iso:" else t.label) for p, each in self._things.items() for t in each)
         people = ((phrase, "PERS") for phrase in sorted(self._people))
         return Gazetteer([*known, *people])
 
     @cached_property
-    def _by_key(self) -> dict[str, Thing]:
-        keys: dict[str, Thing] = {}
-        for phrase, thing in self._things.items():
-            keys.setdefault(place_key(phrase), thing)
+    def _by_key(self) -> dict[str, tuple[Thing, ...]]:
+        keys: dict[str, tuple[Thing, ...]] = {}
+        for phrase, things in self._things.items():
+            key = place_key(phrase)
+            keys[key] = (*keys.get(key, ()), *things)
         return keys
 
     def clusters_of(self, word: str, stem: str) -> list[str]:
@@ -114,11 +115,14 @@ class Tables:
 
     def people(self) -> Iterator[tuple[str, Thing]]:
         """Every folded phrase that a person among the things is known by."""
-        return ((phrase, thing) for phrase, thing in self._things.items() if thing.label == "PERS")
+        return ((phrase, thing) for phrase, each in self._things.items() for thing in each if thing.label == "PERS")
 
-    def thing(self, phrase: str) -> Thing | None:
-        """What is known by this folded phrase, whatever its final ه, ء or ا."""
-        return self._things.get(phrase) or self._by_key.get(place_key(phrase))
+    def thing(self, phrase: str, label: str) -> Thing | None:
+        """What is known by this folded phrase, whatever its final ه, ء or ا: of this label where there is one, else of
+        another. A person is never meant where the label is another, nor the reverse."""
+        known = self._things.get(phrase) or self._by_key.get(place_key(phrase), ())
+        found = [thing for thing in known if (thing.label == "PERS") == (label == "PERS")]
+        return next((thing for thing in found if thing.label == label), found[0] if found else None)
 
     def knows(self, phrase: str) -> bool:
         """Whether the phrase is a whole name of something or somebody."""

@@ -19,7 +19,7 @@ import pycrfsuite
 from agents.tag import corpora, harvest
 from agents.tag.corpora import HELD_OUT, Sentence
 from agents.tag.crf import LABELS, SCALE, Crf
-from agents.tag.features import Features
+from agents.tag.features import OFFSETS, Features
 from agents.tag.tables import Tables
 
 __all__ = ["fit", "model_bytes", "word_clusters"]
@@ -81,17 +81,19 @@ def model_bytes(tagger: pycrfsuite.Tagger) -> bytes:
     """The model as agents.tag.crf reads it: weights in whole steps, attributes without any weight left out."""
     info = tagger.info()
     column = {label: i for i, label in enumerate(LABELS)}
-    rows: dict[str, npt.NDArray[np.int32]] = {}
+    weights: dict[str, npt.NDArray[np.int16]] = {}
     for (name, label), weight in info.state_features.items():
         step = round(weight * SCALE)
         if step:
-            rows.setdefault(name, np.zeros(len(LABELS), dtype=np.int32))[column[label]] = step
+            size = 2 if name[0] == "-" else 1
+            of = weights.setdefault(name[size:], np.zeros((len(OFFSETS), len(LABELS)), dtype=np.int16))
+            of[OFFSETS.index(int(name[:size])), column[label]] = step
     transitions = np.zeros((len(LABELS), len(LABELS)), dtype=np.int32)
     for (before, after), weight in info.transitions.items():
         transitions[column[before], column[after]] = round(weight * SCALE)
-    names = sorted(rows)
+    names = sorted(weights)
     file = io.BytesIO()
-    Crf.save(file, names, np.stack([rows[name] for name in names]), transitions)
+    Crf.save(file, names, np.stack([weights[name] for name in names]), transitions)
     return file.getvalue()
 
 
