@@ -209,7 +209,8 @@ class Stage(faust.App):
 
     def work(self) -> NoReturn:
         """Run the stage in this process until SIGTERM or SIGINT; logging is the caller's."""
-        loop = uvloop.new_event_loop()
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # a policy, so that Faust's consumer thread has it too
+        loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         # Faust's own logging and spinner would write cursor movements into pipes and turn every logger to DEBUG.
         worker = faust.Worker(self, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
@@ -245,7 +246,7 @@ class Stage(faust.App):
         os._exit(code)
 
     def _new_transport(self) -> Transport:
-        return Transport(self.conf.broker_consumer, self, loop=self.loop)
+        return Transport(self.conf.broker_consumer, self)  # no loop yet: agents are declared before one runs
 
     _new_producer_transport = _new_transport
 
