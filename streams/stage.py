@@ -19,7 +19,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NoReturn, Protocol, TypeVar, cast
 
 import faust
@@ -115,7 +115,7 @@ class Stage(faust.App):
 
         While one batch is being sent the next is thought about; they are acknowledged in order.
         """
-        self._queue = cast(Any, records).channel.queue
+        self.listen(records)
         turn = Turn(self.name, self.names, self.lane, self.writes, think)
         thought: _Thought = asyncio.Queue(maxsize=1)
         async with asyncio.TaskGroup() as tasks:
@@ -139,20 +139,30 @@ class Stage(faust.App):
         try:
             while (found := await thought.get()) is not None:
                 batch, turned = found
-                sending = asyncio.ensure_future(self.delivery.send(turned.outputs))
-                try:
-                    await asyncio.shield(sending)
-                except asyncio.CancelledError:
-                    await asyncio.wait([sending], timeout=_STOP_GRACE_S)
-                    if sending.cancel():
-                        log.warning("stopping while Kafka does not take the last batch; it will come again")
-                    else:
-                        sending.result()
-                        self.acknowledge(batch)
-                    raise
+                stopping = await self.until_stopped(self.delivery.send(turned.outputs))
                 self.acknowledge(batch)
+                if stopping:
+                    raise asyncio.CancelledError
         except Exception as failure:
             self.fail(failure)
+
+    def listen(self, records: Records) -> None:
+        """Take what arrives from the queue of the agent's own stream."""
+        self._queue = cast(Any, records).channel.queue
+
+    async def until_stopped(self, sending: Coroutine[Any, Any, None]) -> bool:
+        """Await it; told to stop meanwhile, give it a little time and return True, or give it up and the batch too."""
+        task = asyncio.ensure_future(sending)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task], timeout=_STOP_GRACE_S)
+            if task.cancel():
+                log.warning("stopping while Kafka does not take the last batch; it will come again")
+                raise
+            task.result()
+            return True
+        return False
 
     async def next_batch(self) -> list[Slice]:
         """What has arrived by now, at once if anything has: batches grow with the load, and with it alone."""

@@ -1,0 +1,230 @@
+"""The stage that decides: one process at a time, a memory restored whenever it is given the log, a transaction a batch.
+
+Before it reads its state it opens a new epoch of its transactional id, which shuts out an owner that still writes;
+what is shut out ends its process. What a batch decides, and how far the line is, becomes visible at once or never.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerFenced
+from faust.types import TP
+
+from schemas import EnrichedArticle, Event, Progress, Refused, Story, TaggedArticle, Unavailable, decode, encode
+from streams import lanes
+from streams.delivery import Output, send_in_order
+from streams.driver import Slice
+from streams.kafka import make_producer
+from streams.memory import LOG, Memory, recall
+from streams.read import LINE_HEADER, Record
+from streams.stage import Records, Stage, start_of
+from streams.topics import Header
+from streams.turn import MARK, PLACE, RAW, TRACE, cloud_headers, refusal
+
+__all__ = ["Begin", "Entry", "LineStage", "Take", "Verdict"]
+
+log = logging.getLogger(__name__)
+
+
+class Entry(NamedTuple):
+    """A record of the story log, as a line takes it; `what` is None for a progress mark, which names `place`."""
+
+    offset: int
+    raw: tuple[int, int]
+    place: str
+    what: TaggedArticle | Exception | None
+    record: Record
+
+
+class Verdict(Protocol):
+    """What a line says of a batch; agents.deduplicate.line.Taken is one."""
+
+    @property
+    def decided(self) -> Sequence[tuple[int, Any, list[Event]]]: ...
+    @property
+    def failed(self) -> Sequence[tuple[Any, Exception]]: ...
+    @property
+    def outcomes(self) -> Counter[str]: ...
+    @property
+    def progress(self) -> Progress | None: ...
+    @property
+    def acknowledged(self) -> int: ...
+
+
+Take = Callable[[list[Entry]], Verdict]
+Begin = Callable[[Memory], Take]
+
+
+@dataclass(slots=True)
+class _Tenure:
+    """The time between being given the log and losing it, or being shut out."""
+
+    producer: AIOKafkaProducer
+    take: Take
+    offsets: dict[str, list[int]]  # replay: article -> where in the log its decisions stand, as LOG carries it
+
+
+class _Batch(NamedTuple):
+    tenure: _Tenure
+    slice: Slice
+    outputs: dict[str, deque[Output]]  # by topic
+    verdict: Verdict
+    began: float
+
+
+class LineStage(Stage):
+    """A stage with one line and a memory; a second process of it is a hot standby."""
+
+    def __init__(self, name: str, *, reads: type[TaggedArticle], writes: type[EnrichedArticle], **options: Any) -> None:
+        super().__init__(name, reads=reads, writes=writes, **options)
+        self._begin: asyncio.Future[tuple[Begin, int]] | None = None
+        self._tenure: _Tenure | None = None
+        self._sending = asyncio.Lock()
+        group = self.names.group(name)
+        self._articles = cloud_headers(group, EnrichedArticle)
+        self._stories = cloud_headers(group, Story)
+
+    async def each_decision(self, records: Records, begin: Begin, window_us: int) -> None:
+        """Give every record of the log to the line that `begin` makes of a restored memory; never returns.
+
+        The memory reaches `window_us` back in the log.
+        """
+        self.listen(records)
+        self._beginning().set_result((begin, window_us))
+        thought: asyncio.Queue[_Batch | None] = asyncio.Queue(maxsize=1)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._decide(thought))
+            tasks.create_task(self._commit(thought))
+
+    def _beginning(self) -> asyncio.Future[tuple[Begin, int]]:
+        if self._begin is None:
+            self._begin = asyncio.get_running_loop().create_future()
+        return self._begin
+
+    # Given the log.
+
+    async def given(self, partitions: set[TP]) -> dict[TP, int]:
+        """Shut out whoever still writes, then restore, then say where to read on."""
+        begin, window_us = await self._beginning()
+        async with self._sending:  # what is being committed is finished first; what was only thought of is dropped
+            old, self._tenure = self._tenure, None
+            if old is not None:
+                await old.producer.stop()
+            producer = make_producer(self.settings, transactional_id=self.names.group(self.name), linger_ms=0)
+            await producer.start()
+            memory = await recall(self.settings, self.lane, window_us)
+            take = await asyncio.to_thread(begin, memory)
+            self._tenure = _Tenure(producer, take, memory.offsets)
+        return await self._resume(partitions, memory.progress)
+
+    async def _resume(self, partitions: set[TP], progress: Progress | None) -> dict[TP, int]:
+        positions = {}
+        for partition, bounds in (await self.consumer.bounds(partitions)).items():
+            after = 0 if progress is None else progress.line + 1
+            if self.lane.kind == "live" and after >= bounds.first:  # else nothing was decided for as long as logs last
+                bounds = bounds._replace(committed=after)
+            positions[partition] = start_of(partition, bounds)
+        return positions
+
+    # The batch loop.
+
+    async def _decide(self, thought: asyncio.Queue[_Batch | None]) -> None:
+        try:
+            while True:
+                for each in await self.next_batch():
+                    tenure = self._tenure
+                    if tenure is None or each.generation != self.consumer.generation:
+                        continue
+                    began = time.perf_counter()
+                    outputs, verdict = await asyncio.to_thread(self._take, tenure, each.records)
+                    self.took(len(each.records), time.perf_counter() - began)
+                    await thought.put(_Batch(tenure, each, outputs, verdict, began))
+        except StopAsyncIteration:  # how Faust's queue says that the agent is stopping
+            await thought.put(None)
+        except Exception as failure:
+            self.fail(failure)
+
+    async def _commit(self, thought: asyncio.Queue[_Batch | None]) -> None:
+        try:
+            while (batch := await thought.get()) is not None:
+                async with self._sending:
+                    if batch.tenure is not self._tenure:
+                        continue  # the log was given anew since: the memory no longer knows of this batch
+                    stopping = await self.until_stopped(self._transaction(batch))
+                    partition, generation, _ = batch.slice
+                    self.consumer.acknowledge(partition, generation, batch.verdict.acknowledged)
+                if stopping:
+                    raise asyncio.CancelledError
+        except ProducerFenced:
+            self.fail(Unavailable(f"another {self.name} has taken over lane {self.settings.lane}; this one ends"))
+        except Exception as failure:
+            self.fail(failure)
+
+    async def _transaction(self, batch: _Batch) -> None:
+        if not batch.outputs:
+            return
+        producer = batch.tenure.producer
+        await producer.begin_transaction()
+        async with asyncio.TaskGroup() as tasks:
+            for topic, outputs in batch.outputs.items():
+                tasks.create_task(send_in_order(producer, topic, 0, outputs))
+        await producer.commit_transaction()
+
+    # What is sent.
+
+    def _take(self, tenure: _Tenure, records: list[Record]) -> tuple[dict[str, deque[Output]], Verdict]:
+        verdict = tenure.take([entry for record in records if (entry := self._entry(record)) is not None])
+        outputs: dict[str, deque[Output]] = defaultdict(deque)
+        for line, entry, events in verdict.decided:
+            for output in self._events(tenure, line, entry, events):
+                outputs[output.topic].append(output)
+        for entry, error in verdict.failed:
+            letter = refusal(self.name, self.names, entry.record, error)
+            outputs[letter.topic].append(letter)
+        if verdict.progress is not None:
+            topic = self.names.name(Progress)
+            outputs[topic].append(Output(topic, 0, lanes.PROGRESS_KEY, encode(verdict.progress), []))
+        return outputs, verdict
+
+    def _entry(self, record: Record) -> Entry | None:
+        headers = dict(record.headers)
+        what: TaggedArticle | Exception | None = None
+        if MARK not in headers:
+            if record.value is None:
+                return None
+            try:
+                what = decode(TaggedArticle, record.value)
+            except Refused as refused:
+                what = refused
+        partition, _, offset = headers[RAW].partition(b":")
+        place = headers.get(MARK) or headers.get(PLACE) or b""
+        return Entry(record.offset, (int(partition), int(offset)), place.decode(), what, record)
+
+    def _events(self, tenure: _Tenure, line: int, entry: Entry, events: list[Event]) -> Iterable[Output]:
+        headers: Mapping[str, bytes] = dict(entry.record.headers)
+        number = str(line).encode()
+        carried: list[Header] = [("ce_id", number), (LINE_HEADER, number)]
+        carried += [(name, headers[name]) for name in (RAW, PLACE, TRACE) if name in headers]
+        for event in events:
+            if isinstance(event, EnrichedArticle):
+                own = [*self._articles, *carried]
+                if self.lane.kind == "replay":
+                    own.append((LOG, self._log_offsets(tenure, event, entry.offset)))
+                yield Output(self.names.name(EnrichedArticle), 0, event.id.encode(), encode(event), own)
+            elif isinstance(event, Story):
+                yield Output(self.names.name(Story), 0, event.id.encode(), encode(event), [*self._stories, *carried])
+
+    def _log_offsets(self, tenure: _Tenure, event: EnrichedArticle, offset: int) -> bytes:
+        """Where in the log each of the article's decisions stands, as `lines` has their numbers."""
+        if len(event.lines) == 1:  # new, or forgotten since
+            tenure.offsets[event.id] = []
+        tenure.offsets[event.id].append(offset)
+        return b",".join(str(each).encode() for each in tenure.offsets[event.id])
