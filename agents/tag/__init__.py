@@ -102,14 +102,21 @@ class _Finder:
             words = (next(form for form, n in first if n == taken), *each.words[1:])
             spans.append((start, end))
             named.append(Named(each.label, words, (getattr(article, field) or "")[start:end]))
-        return [
-            Entity(
-                field=each.clean.field, start=start, end=end, text=name.text, label=each.label,
-                id=known.id, name=known.name, confidence=round(each.confidence, 3),
-            )
-            for each, (start, end), name, known in zip(found, spans, named, self._linker.link(named), strict=True)
-            if name.text
-        ]  # fmt: skip
+        entities: list[Entity] = []
+        before: tuple[str, int] = ("", 0)
+        for each, (start, end), name, known in zip(found, spans, named, self._linker.link(named), strict=True):
+            # One character that stands for several words (﷽) is one mention at most.
+            if start == end or (before[0] == each.clean.field and start < before[1]):
+                continue
+            before = each.clean.field, end
+            sure = round(each.confidence, 3)
+            entities.append(
+                Entity(
+                    field=each.clean.field, start=start, end=end, text=name.text, label=each.label,
+                    id=known.id, name=known.name, confidence=sure,
+                )
+            )  # fmt: skip
+        return entities
 
     def _found(self, texts: Sequence[CleanText]) -> list[_Found]:
         sentences: list[list[str]] = []

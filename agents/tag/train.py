@@ -73,7 +73,7 @@ def fit(sentences: Iterable[Sentence], tables: Tables, parameters: dict[str, flo
         path = Path(folder) / "model"
         trainer.train(str(path))
         tagger = pycrfsuite.Tagger()
-        tagger.open_inmemory(path.read_bytes())
+        tagger.open(str(path))  # not open_inmemory: that keeps a pointer into bytes that nobody keeps
     return tagger
 
 
