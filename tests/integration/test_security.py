@@ -1,11 +1,14 @@
 """Khabar on a Kafka that asks who is there: TLS, passwords, certificates, and rights that allow no CREATE."""
 
 import asyncio
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 import pytest
 import trustme
 from aiokafka import AIOKafkaConsumer
@@ -236,3 +239,27 @@ async def test_the_wrong_kind_of_listener_is_told(secured: Secured, lane: str) -
 async def test_a_listener_that_wants_to_see_a_certificate_is_told(secured: Secured, lane: str) -> None:
     with pytest.raises(Unavailable, match=r"does it want to see a certificate of ours \(ssl.keystore"):
         await cluster.survey(secured.settings(lane, {"security.protocol": "SSL"}, broker=secured.ssl))
+
+
+async def test_a_worker_runs_with_a_password_and_without_the_right_to_create(secured: Secured, lane: str) -> None:
+    await owned(secured, lane)
+    settings = secured.settings(lane, login("PLAIN", "worker", "worker"))
+    await lanes.ensure(settings)
+    async with running(make_producer(settings), settings) as producer:
+        article = {
+            "source": "example.org",
+            "title": "خبر عاجل",
+            "body": "وصل الوزير إلى العاصمة.",
+            "published_at": 1777627800,
+        }
+        await producer.send_and_wait(Topics(PREFIX, lane).name("raw"), orjson.dumps(article))
+    words = [sys.executable, "-m", "deploy", "worker", "normalize", "--lane", lane]
+    environment = os.environ | settings.environment()
+    worker = await asyncio.create_subprocess_exec(*words, env=environment, stderr=asyncio.subprocess.PIPE)
+    try:
+        async with asyncio.timeout(60):
+            normalized = await anext(read_topic(settings, "normalized", follow=True))
+    finally:
+        worker.terminate()
+        _, said = await worker.communicate()
+    assert orjson.loads(normalized.value)["title"] == "خبر عاجل", said.decode()

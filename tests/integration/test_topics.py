@@ -1,17 +1,20 @@
 """Topics and lanes on a real broker: made once, checked always, refused where they would lose articles."""
 
 import re
+from random import Random
 
 import pytest
 from aiokafka.admin import NewTopic
+from aiokafka.errors import MessageSizeTooLargeError
 from typer.testing import CliRunner
 
 from deploy.cli import app
 from schemas import Lane, Misconfigured, Progress, Unavailable, encode
 from streams import cluster, lanes
 from streams.kafka import make_admin, make_producer, running
+from streams.read import read_topic
 from streams.settings import Settings
-from streams.topics import TABLE, Topics
+from streams.topics import FRAMING, LARGEST, TABLE, Topics, by_name
 
 pytestmark = pytest.mark.kafka
 
@@ -175,3 +178,17 @@ def test_the_command_shows_creates_and_prints(kafka: str, lane: str) -> None:
     assert re.findall(r"--topic (\S+)", printed.stdout) == list(Topics("khabar", lane).all())
     assert printed.stdout.count("--replication-factor 1 ") == len(TABLE)
     assert printed.stdout.count("retention.ms=-1") == len(TABLE) - 1
+
+
+@pytest.mark.parametrize("short", ["raw", "normalized"])
+async def test_the_largest_record_passes_through_kafka_and_a_larger_one_does_not(
+    settings: Settings, short: str
+) -> None:
+    await cluster.create(settings)
+    largest, topic = by_name(short).largest, Topics(settings.prefix, settings.lane).name(short)
+    noise = Random(7).randbytes(LARGEST + FRAMING)  # bytes that zstd cannot shrink
+    async with running(make_producer(settings), settings) as producer:
+        await producer.send_and_wait(topic, noise[:largest])
+        with pytest.raises(MessageSizeTooLargeError):
+            await producer.send_and_wait(topic, noise[: largest + FRAMING])
+    assert [len(record.value) async for record in read_topic(settings, short)] == [largest]
