@@ -5,6 +5,7 @@ direction marks are added: a terminal that knows right-to-left does it right whe
 one that does not would only be confused by tricks.
 """
 
+import html
 import re
 import unicodedata
 from collections import Counter
@@ -35,6 +36,7 @@ __all__ = [
 LABELS: Final[Mapping[Label, str]] = {"PERS": "people", "LOC": "places", "ORG": "organisations", "MISC": "other names"}
 NAMES = 6  # of each kind; a story names more, and the first are those that most of its articles name
 MEMBERS = 8  # articles of a story that are listed; the rest are counted
+PAIRS = 5  # of look-alikes; the rest are counted
 CONTEXT = 90  # code points around a shared passage, so that a terminal of 80 columns shows it in some five lines
 PASSAGE = 240  # code points of a shared passage that are shown
 
@@ -53,6 +55,7 @@ CAUSES: Final[Mapping[str, str]] = {
 }
 
 _WORD = re.compile(r"\w+")
+_TAG = re.compile(r"^[^<>]*>|<[^<>]*(>|$)")
 # Letters may need the joiners; direction marks and control characters in a stranger's text would rule our terminal.
 _KEPT = "\u200c\u200d"
 
@@ -105,15 +108,16 @@ def findings(
     pairs = alike(told, articles)
     if pairs:
         yield from _heading("Look-alikes kept apart: one form filled in twice is two events")
-        for pair in pairs:
+        for pair in pairs[:PAIRS]:
             yield from kept_apart(pair)
+        if len(pairs) > PAIRS:
+            yield Line(Text(f"and {_count(len(pairs) - PAIRS, 'more pair')}", style="dim"), 3)
     yield from _heading("Changed and taken back")
-    for number, meaning in (
-        (sum(bool(each.revision) for each in articles.values()), "revised: the same id, a new text, the same story"),
-        (sum(each.status == "canceled" for each in articles.values()), "cancelled: its story goes on without it"),
-        (sum(each.status == "withheld" for each in articles.values()), "withheld: kept, and part of no story yet"),
-    ):
-        yield Line(Text(f"{number:>4}  {meaning}"))
+    status = Counter(each.status for each in articles.values())
+    revised = sum(each.revision > 0 and each.status == "usable" for each in articles.values())
+    yield Line(Text(f"{revised:>4}  revised: the same id, a new text, the same story"))
+    yield Line(Text(f"{status['canceled']:>4}  cancelled: its story goes on without it"))
+    yield Line(Text(f"{status['withheld']:>4}  withheld: kept, and part of no story yet"))
     refused = sum(causes.values())
     yield from _heading(f"Dead letters: {refused} of {sent} records were refused, and held up none of the others")
     yield from letters(causes)
@@ -162,9 +166,10 @@ def passage(article: EnrichedArticle, field: Field, start: int, end: int) -> Tex
     if len(inside) > PASSAGE:
         half = PASSAGE // 2
         inside = inside[:half].rpartition(" ")[0] + " … " + inside[-half:].partition(" ")[2]
-    text = Text(safe(before) + " " if before.strip() else "")
-    text.append(f"⟦{safe(inside)}⟧", style="bold yellow")
-    return text.append(" " + safe(after) if after.strip() else "")
+    before, after = _without_markup(before), _without_markup(after)
+    text = Text(safe(before) + (" " if before[-1:].isspace() else ""))
+    text.append(f"⟦{safe(_without_markup(inside))}⟧", style="bold yellow")
+    return text.append((" " if after[:1].isspace() else "") + safe(after))
 
 
 def alike(stories: Iterable[Story], articles: Mapping[str, EnrichedArticle]) -> list[Pair]:
@@ -215,6 +220,11 @@ def _evidence(one: Story, articles: Mapping[str, EnrichedArticle]) -> Iterator[L
     yield Line(Text(f"a passage that {theirs.source} and {ours.source} share", style="dim"), 3)
     yield Line(passage(theirs, best.to_field, best.to_start, best.to_end), 6)
     yield Line(passage(ours, best.field, best.start, best.end), 6)
+
+
+def _without_markup(text: str) -> str:
+    """The text as a browser shows it; tags that were cut in the middle go too."""
+    return html.unescape(_TAG.sub(" ", text))
 
 
 def _own_names(ours: EnrichedArticle, theirs: EnrichedArticle) -> list[str]:
