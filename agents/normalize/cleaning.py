@@ -18,6 +18,7 @@ _KEPT = 50_000  # clusters, some 20 MB at the very most
 _DOMAINS = ("نت", "كم")  # .net and .com in names of sites
 # Ta marbuta ends a word: what follows it was fused. It becomes U+0002, a ha that ends a word.
 _FUSED = re.compile("ة(?=[ء-غف-ي]{2})")
+_CAPITALS = re.compile("[A-Z]+")
 _ENDS = frozenset(".!?")
 _CLOSING = frozenset("\"')]}")
 
@@ -29,7 +30,7 @@ class _Cluster(NamedTuple):
     first: int | None  # `same` of its first run, counted from its own start; None without runs
     runs: tuple[int, ...]  # the rest of its runs
     tail: int  # code points that stand one for one after the last run
-    unended: str | None  # the text if the full stop that it begins with ends no sentence
+    unended: str | None  # its text if the full stop that it begins with ends no sentence
 
 
 class Cleaner:
@@ -48,10 +49,12 @@ class Cleaner:
     def clean(self, sent: str) -> tuple[str, list[int]]:
         """The clean text of `sent`, and the runs that lead back (see cleantext)."""
         text = unmarked(sent)
-        if text.isascii():
-            text = text.lower()
-        if self._script == "arabic" and "ة" in text:
-            text = _FUSED.sub("\x02", text.replace("\x02", "\x00"))
+        if _CAPITALS.search(text) is not None:
+            text = text.lower() if text.isascii() else _CAPITALS.sub(lambda found: found[0].lower(), text)
+        if "\x02" in text:
+            text = text.replace("\x02", "\x00")
+        if self._script == "arabic":
+            text = _FUSED.sub("\x02", text)
         for letter, folded in self._frequent:
             text = text.replace(letter, folded)
         if "  " in text:
@@ -123,8 +126,9 @@ class Cleaner:
         fates = [self._fate(char) for char in cluster]
         text, start, runs, tail = _runs(_pieces(cluster, fates, self._script, first, final))
         unended = None
-        if cluster[0] == "." and "\n" in text:
-            fates[0] = Fate("phrase", ".")
+        at = 1 if cluster[0] == " " else 0
+        if cluster[at : at + 1] == "." and "\n" in text:
+            fates[at] = Fate("phrase", ".")
             unended = "".join(made or "" for made, _ in _pieces(cluster, fates, self._script, first, final))
         return _Cluster(text, start, runs, tail, unended)
 

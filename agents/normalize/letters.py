@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
 from typing import Literal, NamedTuple
 
 __all__ = ["FREQUENT", "Fate", "Script", "compose", "fate", "plain"]
@@ -81,7 +82,7 @@ def fate(char: str, script: Script) -> Fate:
     if category[0] in "LN":
         return _letter(char, script)
     folded = _fold(char)
-    return Fate("sign", folded if folded and not folded.isspace() else char)
+    return Fate("sign", folded if len(folded) == 1 and not folded.isspace() else char)
 
 
 def _fixed(char: str, script: Script) -> Fate | None:
@@ -143,6 +144,7 @@ def _belongs_to_arabic(char: str) -> bool:
     )  # fmt: skip
 
 
+@cache
 def plain(script: Script) -> str:
     """A regular expression's class (without its brackets) of the characters that stay as they are inside words."""
     ranges: list[list[int]] = []

@@ -23,7 +23,7 @@ _BLOCKS = frozenset([
     "pre", "section", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul", "video",
 ])  # fmt: skip
 # What is inside says nothing to a reader.
-_SILENT = (("<script", "</script"), ("<style", "</style"), ("<!--", "-->"))
+_SILENT = (("<script", "</script>"), ("<style", "</style>"), ("<!--", "-->"))
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"«»“”،؛]+")
 
 
@@ -57,6 +57,6 @@ def _silenced(text: str, begin: str, end: str) -> str:
     out: list[str] = []
     last = 0
     while (start := lower.find(begin, last)) >= 0 and (stop := lower.find(end, start + len(begin))) >= 0:
-        out += (text[last:start], "\n", "\x01" * (stop - start - 1))
-        last = stop
+        out += (text[last:start], "\n", "\x01" * (stop + len(end) - start - 1))
+        last = stop + len(end)
     return "".join(out) + text[last:] if out else text
