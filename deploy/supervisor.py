@@ -32,6 +32,7 @@ class Supervisor:
     longest_delay: float = 30.0
     steady: float = 60.0
     grace: float = 20.0  # a stage finishes its batch first, which it bounds to well under this
+    _misconfigured: str = field(default="", init=False)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _children: dict[str, asyncio.subprocess.Process] = field(default_factory=dict, init=False)
 
@@ -44,11 +45,13 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for stage in self.commands:
                     group.create_task(self._keep(stage))
-        except* Misconfigured as several:
-            raise several.exceptions[0] from None
         finally:
+            for child in self._children.values():  # none, unless this very code failed
+                _send(child, signal.SIGKILL)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+        if self._misconfigured:
+            raise Misconfigured(self._misconfigured)
 
     def stop(self) -> None:
         """Have all stages stop; the second time, kill them."""
@@ -66,8 +69,9 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             if code == MISCONFIGURED:
+                self._misconfigured = f"stage {stage}: {words or 'its words are above'}"
                 self._stopping.set()
-                raise Misconfigured(f"stage {stage}: {words or 'its words are above'}")
+                return
             if clock() - begun >= self.steady:
                 delay = self.first_delay
             self.say(f"{stage} ended {_how(code)}; it starts again in {delay:g} s")
