@@ -225,6 +225,8 @@ def _environment(environ: Mapping[str, str]) -> _Layer:
             key = name.removeprefix("kafka_").replace("_", ".")
             kafka[key] = value
             names["broker" if key == "bootstrap.servers" else f"kafka.{key}"] = variable
+        elif near := difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.75):
+            raise Misconfigured(f"{variable} is no setting; did you mean KHABAR_{near[0].upper()}?")
     return _lifted("env", values | ({"kafka": kafka} if kafka else {}), names)
 
 

@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from streams.cluster import Survey
     from streams.settings import Settings
+    from streams.topics import Kind
 
 __all__ = ["topics"]
 
@@ -23,7 +24,7 @@ def topics(
         bool, typer.Option("--print", help="Print the kafka-topics.sh commands for whoever may create.")
     ] = False,
     replay: Annotated[
-        bool, typer.Option("--replay", help="With --print: for a replay lane, which keeps everything.")
+        bool, typer.Option("--replay", help="As a new replay lane needs them: everything is kept.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -46,7 +47,9 @@ def topics(
 
     settings = Settings(lane=lane, broker=broker)
     if create and (print_ or replay):
-        raise Misconfigured("--create makes topics and --print says how to; give one. A replay lane: khabar replay")
+        raise Misconfigured(
+            "--create makes a live lane's topics; without --print and --replay. khabar replay makes its own"
+        )
     if print_:
         for line in asyncio.run(_commands(settings, replay)):
             typer.echo(line)
@@ -54,8 +57,7 @@ def topics(
     if create:
         kind = asyncio.run(lanes.ensure(settings)).kind
     else:
-        found = asyncio.run(lanes.find(settings))
-        kind = found.kind if found else "live"
+        kind = asyncio.run(_kind(settings, replay))
     survey = asyncio.run(cluster.survey(settings, kind))
     _print(survey, json)
     for problem in survey.refused:
@@ -63,7 +65,8 @@ def topics(
     for warning in survey.warnings:
         say(f"khabar: warning: {warning}")
     if survey.missing:
-        say(f"khabar: {len(survey.missing)} topics are missing: khabar topics --create --lane {settings.lane}")
+        to_do = f"for a live lane: khabar topics --create --lane {settings.lane}; for an archive: khabar replay"
+        say(f"khabar: {len(survey.missing)} topics are missing; {to_do}")
     if survey.missing or survey.refused:
         raise typer.Exit(1)
 
@@ -75,11 +78,20 @@ async def _commands(settings: Settings, replay: bool) -> list[str]:
     from streams import cluster
 
     try:
-        brokers = (await cluster.survey(settings)).brokers
+        kind = await _kind(settings, replay)
+        brokers = (await cluster.survey(settings, kind)).brokers
     except Unavailable as away:
-        brokers = 3
+        kind, brokers = "replay" if replay else "live", 3
         say(f"khabar: {away}; the commands are for a cluster of three brokers or more")
-    return cluster.commands(settings, "replay" if replay else "live", brokers)
+    return cluster.commands(settings, kind, brokers)
+
+
+async def _kind(settings: Settings, replay: bool) -> Kind:
+    """What the lane is; a new one is what the operator says."""
+    from streams import lanes
+
+    found = await lanes.find(settings)
+    return "replay" if replay or (found is not None and found.kind == "replay") else "live"
 
 
 def _print(survey: Survey, json: bool) -> None:

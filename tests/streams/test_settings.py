@@ -177,6 +177,14 @@ def test_an_unknown_setting_in_the_file_is_told_with_what_may_be_meant() -> None
         Settings()
 
 
+def test_a_variable_that_is_nearly_a_setting_is_told_and_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KHABAR_DATA", "/somewhere")
+    Settings()
+    monkeypatch.setenv("KHABAR_PARTITION", "6")
+    with pytest.raises(Misconfigured, match=r"KHABAR_PARTITION is no setting; did you mean KHABAR_PARTITIONS\?"):
+        Settings()
+
+
 @pytest.mark.parametrize("content", [b"lane = ", b"\xff\xfe"])
 def test_a_file_that_is_no_toml_is_told_with_its_path(content: bytes) -> None:
     Path("khabar.toml").write_bytes(content)
