@@ -20,7 +20,9 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for number, column in enumerate(columns, start=1):
+        table.add_column(column, no_wrap=number < len(columns))  # the last is prose, where there is any
     for row in cells:
         table.add_row(*(Text(cell, overflow="fold") for cell in row))
     Console().print(table)

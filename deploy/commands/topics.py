@@ -54,12 +54,9 @@ def topics(
         for line in asyncio.run(_commands(settings, replay)):
             typer.echo(line)
         return
-    if create:
-        kind = asyncio.run(lanes.ensure(settings)).kind
-    else:
-        kind = asyncio.run(_kind(settings, replay))
+    kind = asyncio.run(lanes.ensure(settings)).kind if create else asyncio.run(_kind(settings, replay))
     survey = asyncio.run(cluster.survey(settings, kind))
-    _print(survey, json)
+    _print(settings, survey, json)
     for problem in survey.refused:
         say(f"khabar: would lose articles: {problem}")
     for warning in survey.warnings:
@@ -94,12 +91,19 @@ async def _kind(settings: Settings, replay: bool) -> Kind:
     return "replay" if replay or (found is not None and found.kind == "replay") else "live"
 
 
-def _print(survey: Survey, json: bool) -> None:
+def _print(settings: Settings, survey: Survey, json: bool) -> None:
+    import sys
+
+    from deploy.console import say
     from deploy.table import show, show_json
 
     if json:
         show_json({"brokers": survey.brokers, "topics": survey.states})
         return
+    before, after = f"{settings.prefix}.{settings.lane}.", ".v1"
+    whole = not sys.stdout.isatty()  # a terminal has 80 columns, and the beginning of all names is the same
+    if not whole:
+        say(f"{before}<topic>{after} at {settings.broker}\n")
     rows = []
     for state in survey.states:
         verdict = (
@@ -108,7 +112,7 @@ def _print(survey: Survey, json: bool) -> None:
         config = state.config or {}
         rows.append(
             (
-                state.topic,
+                state.topic if whole else state.topic.removeprefix(before).removesuffix(after),
                 verdict,
                 state.partitions or None,
                 state.replication or None,
