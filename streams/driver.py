@@ -97,6 +97,7 @@ class Consumer(faust_aiokafka.Consumer):
         self.done.clear()
         self._committed_offset.clear()
         self.next = await self.app.take_over(partitions, self.generation)
+        self.done = dict(self.next)  # also where it was not committed: a line may know better how far it is
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Move what is fetched to the agent's queue, until stopped."""
