@@ -121,7 +121,7 @@ def _print(settings: Settings, survey: Survey, json: bool) -> None:
                 config.get("max.message.bytes"),
             )
         )
-    show(("topic", "state", "partitions", "replicas", "cleanup", "kept", "largest batch"), rows)
+    show(("topic", "state", "parts", "copies", "cleanup", "kept", "batch"), rows)
 
 
 def _days(ms: str | None) -> str | None:
