@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 PORT = 19092
 CONTROLLER_PORT = 19093
-# C1 alone: a start takes 2.9 s of CPU instead of 5.0, and a record of 2 KB 25 us instead of 38, for the first 160,000 of
-# them at least; a broker that runs for days under load may do better with Java's default.
+# C1 alone: a start takes 2.9 s of CPU instead of 5.0, and a record of 2 KB 25 us instead of 38, for the first 160,000
+# of them at least; a broker that runs for days under load may do better with Java's default.
 JAVA_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 HEAP = "512m"  # 375 MB resident under the tests' load; with less, records of 8 MiB keep the garbage collector busy
 LARGEST_RECORD = 9 * 1024 * 1024  # bytes; the topic table's 8 MiB and room for headers and the batch around a record

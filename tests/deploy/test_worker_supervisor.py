@@ -105,4 +105,49 @@ async def test_what_only_the_operator_can_mend_ends_all_with_its_words(words: Wo
 
 
 async def test_each_start_waits_twice_as_long_up_to_the_longest(words: Words) -> None:
+    supervisor = supervise(words, {"tag": "raise SystemExit(1)"}, first_delay=0.01, longest_delay=0.04)
+    running = asyncio.create_task(supervisor.run())
+    await words.wait(lambda lines: len(lines) == 4)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert [line.split(" in ")[1] for line in words.lines[:4]] == ["0.01 s", "0.02 s", "0.04 s", "0.04 s"]
+
+
+async def test_a_stage_that_ran_well_starts_again_as_soon_as_at_first(words: Words) -> None:
+    supervisor = supervise(words, {"tag": "raise SystemExit(1)"}, first_delay=0.01, steady=0.0)
+    running = asyncio.create_task(supervisor.run())
+    await words.wait(lambda lines: len(lines) == 3)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert {line.split(" in ")[1] for line in words.lines} == {"0.01 s"}
+
+
+async def test_a_line_longer_than_any_buffer_is_passed_on(words: Words) -> None:
+    running = asyncio.create_task(supervise(words, {"tag": f"print('long' * 500_000)\n{FOREVER}"}).run())
+    await words.wait(lambda lines: "tag | up" in lines)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert "".join(line.removeprefix("tag | ") for line in words.lines) == "long" * 500_000 + "up"
+
+
+def test_no_stage_outlives_a_supervisor_that_is_killed() -> None:
     stage = "import sys, time; from deploy.worker import die_with; die_with(int(sys.argv[1])); time.sleep(99)"
+    script = f"""
+import asyncio, os, sys
+from deploy.supervisor import Supervisor
+command = [sys.executable, "-c", {stage!r}, str(os.getpid())]
+asyncio.run(Supervisor({{"normalize": command, "tag": command}}, os.environ, print).run())
+"""
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) as supervisor:
+        children = wait_for(lambda: psutil.Process(supervisor.pid).children(), 2)
+        supervisor.kill()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def wait_for(find: Callable[[], list[psutil.Process]], count: int) -> list[psutil.Process]:
+    deadline = time.monotonic() + 30
+    while len(found := find()) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
