@@ -31,10 +31,10 @@ class Normalizer:
 
     def __init__(self, tables: Mapping[str, str]) -> None:
         """`tables`: the texts of words.txt, agencies.tsv and cities.txt by name (see data)."""
-        self._arabic = Cleaner("arabic")
-        self._other = Cleaner("other")
-        self._splitter = Splitter(tables["words.txt"])
-        self._asides = Asides(tables["agencies.tsv"], tables["cities.txt"])
+        self.arabic = Cleaner("arabic")
+        self.other = Cleaner("other")
+        self.splitter = Splitter(tables["words.txt"])
+        self.asides = Asides(tables["agencies.tsv"], tables["cities.txt"])
         self.version = _version(tables)
 
     @classmethod
@@ -72,16 +72,16 @@ class Normalizer:
         self, field: Field, sent: str, language: str | None, attributions: list[Attribution]
     ) -> CleanText | None:
         if language != "ar":
-            text, runs = self._other.clean(sent)
+            text, runs = self.other.clean(sent)
             return CleanText(field=field, text=text, map=runs, asides=[]) if text else None
-        text, runs = self._arabic.clean(sent)
+        text, runs = self.arabic.clean(sent)
         if not text:
             return None
-        if places := self._splitter.places(text):
+        if places := self.splitter.places(text):
             runs = insert(runs, places)
             text = " ".join(text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True))
         asides: list[int] = []
-        if field != "title" and (found := self._asides.find(text)):
+        if field != "title" and (found := self.asides.find(text)):
             asides = merged(found)
             attributions += _attributions(field, found, runs)
         return CleanText(field=field, text=text, map=runs, asides=asides)
