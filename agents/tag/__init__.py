@@ -18,6 +18,7 @@ from xxhash import xxh3_64
 from agents.deduplicate.fingerprint import fingerprint
 from agents.normalize.cleantext import WayBack
 from agents.tag.crf import Crf
+from agents.tag.echoes import echoes
 from agents.tag.features import Features
 from agents.tag.gazetteer import clitic_forms
 from agents.tag.names import Linker, Named
@@ -132,6 +133,12 @@ class _Finder:
                     at += sum(map(len, piece)) + len(piece)
         found: list[_Found] = []
         mentions = self._crf.mentions(sentences, self._features)
+        again = echoes(sentences, mentions)
+        if again:
+            which = sorted(again)
+            second = self._crf.mentions([sentences[i] for i in which], self._features, [again[i] for i in which])
+            for i, each in zip(which, second, strict=True):
+                mentions[i] = each
         for words, (clean, begin), each in zip(sentences, begins, mentions, strict=True):
             for first, last, label, sure in each:
                 start = begin + sum(map(len, words[:first])) + first

@@ -17,13 +17,13 @@ def clitic_forms(word: str) -> list[tuple[str, int]]:
     article, all of «لل» taken off.
     """
     forms = [(word, 0)]
-    if len(word) <= 3:
+    if len(word) <= 2:
         return forms
     at = 0
     if word[0] in "وف":
         forms.append((word[1:], 1))
         at = 1
-    if len(word) - at > 3 and word[at] in "بلك":
+    if len(word) - at > 2 and word[at] in "بلك":
         if word[at] == "ل" and word[at + 1] == "ل":
             forms.append(("ال" + word[at + 2 :], at + 2))
         else:

@@ -8,7 +8,7 @@ depends on the mentions of the article and how often each is made, not on their 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,6 +19,10 @@ from agents.tag.tables import Tables, Thing, place_key
 from schemas.events import Label
 
 __all__ = ["Known", "Linker", "Named", "unknown_id"]
+
+# How much further down the list of words by frequency a word stands that is taken for another one with a clitic; lower
+# takes the first letter off names.
+_RARER = 3
 
 # Sounds that Arabic writes in several ways, as one letter: سيرغي and سيرجي, بوطين and بوتين.
 _SOUNDS = str.maketrans({"غ": "ج", "ق": "ك", "ط": "ت", "ص": "س", "ض": "د", "ظ": "ز", "ذ": "د", "ث": "ت"})
@@ -78,21 +82,30 @@ class Linker:
     def _known_clitic(self, label: Label, words: tuple[str, ...]) -> int:
         """The letters to take off by the tables alone; -1 if they cannot tell."""
         tables, rest = self._tables, words[1:]
-        whole, *others = clitic_forms(words[0])
+        others = clitic_forms(words[0])[1:]
         if not others:
             return 0
-        for form, taken in (whole, *others):
-            if tables.knows(" ".join((form, *rest))):
+        if tables.knows(" ".join(words), label):
+            return 0
+        # Of a word and what is left of it, the name is the more frequent one: وكيل is no Kiel.
+        others = [
+            (form, taken) for form, taken in others if rest or not tables.is_more_frequent(words[0], form, times=1)
+        ]
+        for form, taken in others:
+            if tables.knows(" ".join((form, *rest)), label):
                 return taken
-        for form, taken in (whole, *others):
-            if label == "PERS" and tables.is_name(form):
-                return taken
+        if label == "PERS":
+            if tables.is_name(words[0]):
+                return 0
+            for form, taken in others:
+                if tables.is_name(form):
+                    return taken
         for form, taken in others:
             if form.startswith("ال") and len(form) >= 5 and tables.is_word(form):
                 return taken
         if label in ("PERS", "LOC") and not rest:
             for form, taken in others:
-                if len(form) >= 4 and tables.is_more_frequent(form, whole[0]):
+                if len(form) >= 4 and form[0] not in "وف" and tables.is_more_frequent(form, words[0], times=_RARER):
                     return taken
         return -1
 
@@ -134,10 +147,12 @@ class Linker:
             key = keys.setdefault(mention.words, self._person_key(mention.words))
             count[key] += 1
             texts[key][_one_line(mention.text)] += 1
-        fuller = {key: self._fuller(key, count) for key in count}
+        shorter = {key: _shorter(key, count) for key in count}
+        kept = {key: n for key, n in count.items() if shorter[key] is None}
         known: dict[tuple[str, ...], Known] = {}
         for words, key in keys.items():
-            while (longer := fuller[key]) is not None:
+            key = shorter[key] or key
+            while (longer := _longer(key, kept)) is not None:
                 key = longer
             thing = self._people_known.get(key)
             known[words] = (
@@ -146,18 +161,6 @@ class Linker:
                 else Known(thing.id, thing.name)
             )
         return known
-
-    def _fuller(self, key: tuple[str, ...], count: Counter[tuple[str, ...]]) -> tuple[str, ...] | None:
-        """The fuller name that this one is a part of: its last part, or else its first. Where several could be
-        meant, the one named most often; none if two are named equally often."""
-        longer = [other for other in count if len(other) > len(key)]
-        for ends in (True, False):
-            found = [k for k in longer if (k[-len(key) :] if ends else k[: len(key)]) == key]
-            if found:
-                found.sort(key=lambda k: (-count[k], -len(k), k))
-                tie = len(found) > 1 and count[found[0]] == count[found[1]] and len(found[0]) == len(found[1])
-                return None if tie else found[0]
-        return None
 
     def _key_of_person(self, words: tuple[str, ...]) -> tuple[str, ...]:
         """The parts of a name, each in a form that its spellings share: Arabic names have one, foreign ones many."""
@@ -184,8 +187,27 @@ class Linker:
         return single if len(single) > 1 else bare
 
 
+def _shorter(key: tuple[str, ...], count: Mapping[tuple[str, ...], int]) -> tuple[str, ...] | None:
+    """The shortest name of two parts or more in the article that this one only adds to: an office, a grandfather."""
+    return next((key[:size] for size in range(2, len(key)) if key[:size] in count), None)
+
+
+def _longer(key: tuple[str, ...], count: Mapping[tuple[str, ...], int]) -> tuple[str, ...] | None:
+    """The fuller name that this one is the last part of, or else the first word of. Where several could be meant, the
+    one named most often; none if two are."""
+    longer = [other for other in count if len(other) > len(key)]
+    found = [other for other in longer if other[-len(key) :] == key]
+    if not found and len(key) == 1:
+        found = [other for other in longer if other[:1] == key]
+    found.sort(key=lambda other: (-count[other], other))
+    if not found or (len(found) > 1 and count[found[0]] == count[found[1]]):
+        return None
+    return found[0]
+
+
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """The spelling without what a hashtag or a line break left in it."""
+    return " ".join(text.replace("_", " ").replace("#", " ").split())
 
 
 def _usual(texts: Counter[str]) -> str:

@@ -17,9 +17,6 @@ from agents.tag.gazetteer import Gazetteer
 
 __all__ = ["Tables", "Thing", "place_key"]
 
-# How much further down the list of words by frequency a word stands that is taken for another one with a clitic.
-_RARER = 3
-
 _FINAL = re.compile(r"[هءا]\b")
 
 
@@ -108,10 +105,10 @@ class Tables:
         """Whether the news that the clusters were made of has the word five times or more."""
         return word in self._rank
 
-    def is_more_frequent(self, word: str, other: str) -> bool:
-        """Whether a word is so much more frequent than another that the other is hardly a word of its own."""
+    def is_more_frequent(self, word: str, other: str, times: float) -> bool:
+        """Whether the other word stands so many times further down the list of words by frequency, or not on it."""
         rank = self._rank.get(word)
-        return rank is not None and _RARER * rank < self._rank.get(other, len(self._rank))
+        return rank is not None and times * rank < self._rank.get(other, len(self._rank))
 
     def people(self) -> Iterator[tuple[str, Thing]]:
         """Every folded phrase that a person among the things is known by."""
@@ -124,9 +121,9 @@ class Tables:
         found = [thing for thing in known if (thing.label == "PERS") == (label == "PERS")]
         return next((thing for thing in found if thing.label == label), found[0] if found else None)
 
-    def knows(self, phrase: str) -> bool:
-        """Whether the phrase is a whole name of something or somebody."""
-        return phrase in self._things or phrase in self._people or place_key(phrase) in self._by_key
+    def knows(self, phrase: str, label: str) -> bool:
+        """Whether the phrase is a whole name of somebody (PERS), or of something (any other label)."""
+        return (label == "PERS" and phrase in self._people) or self.thing(phrase, label) is not None
 
 
 def _lines(path: Traversable) -> Iterator[str]:

@@ -124,6 +124,8 @@ def test_links_do_not_depend_on_the_order_of_mentions(
         ("PERS", "وليد المعلم", 0),
         ("PERS", "ومحمد صلاح", 1),
         ("PERS", "كوفي عنان", 0),
+        ("PERS", "باولو", 0),
+        ("LOC", "وتل أبيب", 1),
     ],
 )
 def test_proclitics_are_told_from_first_letters(label: Label, words: str, taken: int) -> None:
