@@ -64,14 +64,9 @@ class Consumer(faust_aiokafka.Consumer):
         if generation == self.generation:
             self.done[partition] = offset
 
-    def lag(self) -> dict[TP, int]:
-        """Records of each partition that the stage has not been handed."""
-        reader = self._thread._ensure_consumer()
-        found = {}
-        for partition, position in self.next.items():
-            end = reader.highwater(partition) if partition in reader.assignment() else None
-            found[partition] = max(0, (end or position) - position)
-        return found
+    async def topics(self) -> set[str]:
+        """The topics that there are, asked of the broker."""
+        return set(await self._thread.call_thread(self._thread._ensure_consumer().topics))
 
     async def bounds(self, partitions: Iterable[TP]) -> dict[TP, Bounds]:
         """What the broker says of where the partitions stand now."""

@@ -18,7 +18,18 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
-from schemas import EnrichedArticle, Event, Progress, Refused, Story, TaggedArticle, Unavailable, decode, encode
+from schemas import (
+    EnrichedArticle,
+    Event,
+    Progress,
+    Refused,
+    Story,
+    TaggedArticle,
+    Unavailable,
+    decode,
+    encode,
+    from_rfc3339,
+)
 from streams import lanes
 from streams.delivery import Output, send_in_order
 from streams.driver import Slice
@@ -161,12 +172,21 @@ class LineStage(Stage):
                     stopping = await self.until_stopped(self._transaction(batch))
                     partition, generation, _ = batch.slice
                     self.consumer.acknowledge(partition, generation, batch.verdict.acknowledged)
+                self._measure(batch)
                 if stopping:
                     raise asyncio.CancelledError
         except ProducerFenced:
             self.fail(Unavailable(f"another {self.name} has taken over lane {self.settings.lane}; this one ends"))
         except Exception as failure:
             self.fail(failure)
+
+    def _measure(self, batch: _Batch) -> None:
+        self.metrics.batch(batch.verdict.outcomes, time.perf_counter() - batch.began)
+        if self.lane.kind == "live":  # in a replay `seen_at` is no time of ours
+            now_us = time.time_ns() // 1000
+            events = (event for _, _, events in batch.verdict.decided for event in events)
+            seen = (from_rfc3339(event.seen_at) for event in events if isinstance(event, EnrichedArticle))
+            self.metrics.arrived((now_us - seen_us) / 1e6 for seen_us in seen)
 
     async def _transaction(self, batch: _Batch) -> None:
         if not batch.outputs:

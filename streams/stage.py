@@ -24,12 +24,15 @@ from typing import Any, NoReturn, Protocol, TypeVar, cast
 
 import faust
 import uvloop
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas import Article, Event, KhabarError, Lane, Misconfigured
 from streams import cluster, lanes
 from streams.delivery import Delivery
 from streams.driver import Bounds, Consumer, Slice, Transport
+from streams.health import Health, serve
+from streams.metrics import Metrics
 from streams.settings import Settings
 from streams.topics import Topics
 from streams.turn import Think, Turn, Turned
@@ -47,6 +50,7 @@ STAGES = ("normalize", "tag", "deduplicate")
 _LARGEST_BATCH = 500
 _BATCH_S = 0.5
 _RESTORE_S = 900.0  # for all that happens when a partition is given; restoring three months of a line takes minutes
+_WATCH_S = 5.0  # how often the broker is asked whether the topic is still there, and where it ends
 _STOP_GRACE_S = 5.0  # for what is being sent when the stage is told to stop; then it leaves, and the batch comes again
 
 _MISCONFIGURED, _UNAVAILABLE, _BROKEN = 2, 1, 70  # exit codes; 70 is EX_SOFTWARE
@@ -57,7 +61,7 @@ class _Versioned(Protocol):
     def version(self) -> str: ...
 
 
-_Thought = asyncio.Queue[tuple[list[Slice], Turned] | None]  # None: there is no more
+_Thought = asyncio.Queue[tuple[list[Slice], Turned, float] | None]  # batch, what came of it, when; None: the end
 Core = TypeVar("Core", bound=_Versioned)
 
 
@@ -93,6 +97,9 @@ class Stage(faust.App):
         self._queue: asyncio.Queue[Slice] = asyncio.Queue()
         self._rest: deque[Slice] = deque()
         self._limit = 32
+        self.health = Health()
+        self.metrics = Metrics(name, self.settings.lane, self.health.lag)
+        self.task(self._watch)
 
     # The batch loop.
 
@@ -129,7 +136,7 @@ class Stage(faust.App):
                 began = time.perf_counter()
                 turned = await asyncio.to_thread(turn.run, [record for each in batch for record in each.records])
                 self.took(sum(len(each.records) for each in batch), time.perf_counter() - began)
-                await thought.put((batch, turned))
+                await thought.put((batch, turned, began))
         except StopAsyncIteration:  # how Faust's queue says that the agent is stopping
             await thought.put(None)
         except Exception as failure:
@@ -138,9 +145,10 @@ class Stage(faust.App):
     async def _deliver(self, thought: _Thought) -> None:
         try:
             while (found := await thought.get()) is not None:
-                batch, turned = found
+                batch, turned, began = found
                 stopping = await self.until_stopped(self.delivery.send(turned.outputs))
                 self.acknowledge(batch)
+                self.metrics.batch(turned.outcomes, time.perf_counter() - began)
                 if stopping:
                     raise asyncio.CancelledError
         except Exception as failure:
@@ -182,6 +190,7 @@ class Stage(faust.App):
                 found = found._replace(records=found.records[:room])
             batch.append(found)
             room -= len(found.records)
+        self.health.read({each.partition: each.records[-1].offset + 1 for each in batch})
         return batch
 
     def took(self, records: int, seconds: float) -> None:
@@ -206,14 +215,42 @@ class Stage(faust.App):
 
     async def take_over(self, partitions: set[TP], generation: int) -> dict[TP, int]:
         """This process was given partitions: where to read on."""
+        self.health.taken()
         try:
-            return await self.given(partitions)
+            positions = await self.given(partitions)
         except Exception as failure:
             self.fail(failure)
+        self.health.given(positions)
+        return positions
 
     async def given(self, partitions: set[TP]) -> dict[TP, int]:
         """Positions to read on from; a stage with a memory restores it here. Raises Misconfigured if one is gone."""
         return {each: start_of(each, found) for each, found in (await self.consumer.bounds(partitions)).items()}
+
+    async def _watch(self) -> None:
+        """Notice a topic that was deleted or made anew: Kafka's client would wait in silence, or skip what is there."""
+        topic = self.names.name(self.reads)
+        while not self.should_stop:
+            await self.sleep(_WATCH_S)
+            try:
+                if topic not in await self.consumer.topics():
+                    raise Misconfigured(f"{topic} was deleted under its reader; make the lane anew, or remove it")
+                generation, positions = self.consumer.generation, dict(self.consumer.next)
+                bounds = await self.consumer.bounds(positions)
+                if generation != self.consumer.generation:
+                    continue
+                self.health.ends({each: found.end for each, found in bounds.items()})
+                for each, found in bounds.items():
+                    if found.end < positions[each]:
+                        raise Misconfigured(
+                            f"{topic}, partition {each.partition} ends at {found.end}, and {positions[each]} was read: "
+                            "it was deleted and made anew under its reader; start again"
+                        )
+            except KafkaError as away:
+                log.debug("the broker does not say where %s ends: %r", topic, away)
+            except Exception as failure:
+                if not self.should_stop:
+                    self.fail(failure)
 
     # The process.
 
@@ -234,6 +271,8 @@ class Stage(faust.App):
             self.lane = await lanes.require(self.settings)
             for warning in await cluster.check(self.settings, self.lane.kind):
                 log.warning("%s", warning)
+            first = self.settings.metrics_port
+            serve(first and first + STAGES.index(self.name), self.health, self.metrics.text)
         except Exception as failure:
             self.fail(failure)
 
