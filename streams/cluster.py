@@ -27,6 +27,7 @@ from streams.topics import TABLE, Kind, Topic, Topics
 
 __all__ = ["State", "Survey", "check", "commands", "create", "delete", "exists", "lane_names", "partitions", "survey"]
 
+_DENIED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
 _PROPAGATION_S = 30  # a new topic's leaders are known within a second; more is a sick cluster
 
 
@@ -125,9 +126,12 @@ async def delete(settings: Settings) -> None:
                 for topic, code in answer.topic_error_codes:
                     if code and for_code(code) is not UnknownTopicOrPartitionError:
                         raise for_code(code)(f"could not delete {topic}")
-            async with asyncio.timeout(_PROPAGATION_S):
-                while wanted & set(await admin.list_topics()):  # noqa: ASYNC110 - the broker tells nobody
-                    await asyncio.sleep(0.1)
+            try:
+                async with asyncio.timeout(_PROPAGATION_S):
+                    while wanted & set(await admin.list_topics()):  # noqa: ASYNC110 - the broker tells nobody
+                        await asyncio.sleep(0.1)
+            except TimeoutError:
+                raise Unavailable(f"topics of lane {settings.lane} are not gone after {_PROPAGATION_S} s") from None
 
 
 def commands(settings: Settings, kind: Kind = "live", brokers: int = 3, only: list[str] | None = None) -> list[str]:
@@ -169,7 +173,7 @@ async def _make(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind, foun
         error = for_code(code)
         if not code or error is TopicAlreadyExistsError:  # by somebody else, just now
             continue
-        if error in (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
+        if error in _DENIED:
             raise Misconfigured(_missing(settings, kind, found, "and this user may not create them"))
         raise error(f"could not create {name}: {message}")
 
@@ -227,12 +231,14 @@ async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, di
     if not names:
         return {}
     answers: Any = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
-    return {
-        name: {entry[0]: entry[1] for entry in entries}
-        for answer in answers
-        for code, _, _, name, entries in answer.resources
-        if not code
-    }
+    found = {}
+    for answer in answers:
+        for code, message, _, name, entries in answer.resources:
+            if not code:
+                found[name] = {entry[0]: entry[1] for entry in entries}
+            elif for_code(code) not in _DENIED:
+                raise for_code(code)(f"could not read the configuration of {name}: {message}")
+    return found
 
 
 def _judge(each: State, topic: Topic, settings: Settings, kind: Kind, brokers: int) -> None:

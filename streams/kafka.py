@@ -17,6 +17,7 @@ from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     InvalidReplicationFactorError,
+    InvalidTopicError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
@@ -124,15 +125,19 @@ class _NoConnectionError(Unavailable):
     """No broker could be reached; the reason is known to whoever tries once more by hand."""
 
 
-_OPERATOR = (
-    AuthenticationFailedError,
+_DENIED = (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
-    InvalidReplicationFactorError,
-    PolicyViolationError,
-    SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
+)
+_UNKNOWN_USER = (AuthenticationFailedError, SaslAuthenticationFailed)
+_OPERATOR = (
+    *_DENIED,
+    *_UNKNOWN_USER,
+    InvalidReplicationFactorError,
+    InvalidTopicError,
+    PolicyViolationError,
     UnsupportedSaslMechanismError,
 )
 _DIAGNOSIS_MS = 5_000  # a broker that takes longer for a handshake is as good as away
@@ -184,9 +189,11 @@ def _refused(settings: Settings, bad: KafkaError) -> str:
     what = f"Kafka at {settings.broker} refuses {user}: {type(bad).__name__}: {', '.join(map(str, bad.args))}"
     if isinstance(bad, UnsupportedSaslMechanismError):
         return f"{what}; set sasl.mechanism to one that it offers"
-    if isinstance(bad, AuthenticationFailedError | SaslAuthenticationFailed):
+    if isinstance(bad, _UNKNOWN_USER):
         return f"{what}; check user name and password in sasl.jaas.config, and sasl.mechanism ({security.mechanism})"
-    return f"{what}; ask whoever runs the cluster to grant it on {settings.prefix}.* (docs: khabar topics --help)"
+    if isinstance(bad, _DENIED):
+        return f"{what}; ask whoever runs the cluster for it, on {settings.prefix}.* (rights: khabar topics --help)"
+    return what
 
 
 def _unreachable(settings: Settings, address: str, why: str) -> str:
