@@ -1,10 +1,10 @@
 """How alike two articles are, as one integer: 4 cos(full) + 5.4 cos(lead) - 0.05 hours apart - ln(120 / words).
 
 The weights are those of research/dedup, fitted there on labelled pairs. The last term counts where the shorter text has
-fewer than 120 words: cosines of short texts are high by chance, and news that follow a form (executions, visits, weather)
-are short. Without it strict F1 on the labelled pairs is .763, with it .79, higher in both halves; with half its weight
-.77, with one and a half .78 (python -m agents.deduplicate.evaluate). Integers throughout: a sum is the same whatever the
-order of its terms, so equal scores are equal everywhere.
+fewer than 120 words: cosines of short texts are high by chance, and news that follow a form (executions, visits,
+weather) are short. Without it strict F1 on the labelled pairs is .763, with it .79, higher in both halves; with half
+its weight .77, with one and a half .78 (python -m agents.deduplicate.evaluate). Integers throughout: a sum is the same
+whatever the order of its terms, so equal scores are equal everywhere.
 """
 
 from __future__ import annotations
