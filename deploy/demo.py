@@ -27,15 +27,15 @@ from schemas import FIRST, KhabarError, Lane, Progress, Unavailable, to_rfc3339
 from streams import lanes, replay
 from streams.archives import Archive, Bounds, FieldMap, Placing
 from streams.kafka import errors, make_admin, running
-from streams.lag import Lag
+from streams.lag import READS, Lag
 from streams.settings import LOCAL_BROKER, Settings, listing
-from streams.stage import STAGES
 
 __all__ = ["LANES", "LIMIT_S", "Screen", "run"]
 
 LANES = "demo-"  # what the names of the demo's lanes begin with
 LIMIT_S = 150.0  # from the start of the workers until the lane is drained; 10 s on two idle cores
 _LOOK_S = 0.2  # between two looks at the progress
+_TRIES = 25  # looks at an older lane's workers, so for five seconds; then it stays until the next demo
 _LINE_S = 1.0  # between two lines of it where they stay
 _BAR = 40  # columns that stand for all records
 _LAST_WORDS = 12  # lines of the workers that an error repeats
@@ -179,7 +179,7 @@ async def _travel(settings: Settings, archive: Archive, watch: Watch, screen: Sc
 
 async def _with_workers(settings: Settings, say: Callable[[str], None], job: Coroutine[None, None, None]) -> None:
     """Do the job while the stages run as children of this process; they have stopped when this returns or raises."""
-    supervisor = supervisor_of(STAGES, settings)
+    supervisor = supervisor_of(tuple(READS), settings)
     supervisor.say = say
     working = asyncio.create_task(supervisor.run())
     doing = asyncio.create_task(job)
@@ -217,10 +217,19 @@ async def _remove_older(settings: Settings) -> None:
     for name in names:
         if name:
             older = settings.on(name[1])
-            async with Lag(older) as lag:
-                abandoned = len(await lag.unserved()) == len(STAGES)
-            if abandoned:
+            if await _abandoned(older):
                 await lanes.remove(older)
+
+
+async def _abandoned(settings: Settings) -> bool:
+    """Whether nobody works on the lane; a broker that has just started cannot tell for a moment."""
+    async with Lag(settings) as lag:
+        for _ in range(_TRIES):
+            try:
+                return len(await lag.unserved()) == len(READS)
+            except Unavailable:
+                await asyncio.sleep(_LOOK_S)
+    return False
 
 
 def _not_drained(settings: Settings, watch: Watch, limit_s: float, words: deque[str]) -> str:
