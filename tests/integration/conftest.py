@@ -27,7 +27,8 @@ def make_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
 
     def make(properties: dict[str, str] | None = None) -> Broker:
         port, controller_port = free_ports(2)
-        made.append(Broker(tmp_path_factory.mktemp("kafka") / "broker", port, controller_port, properties or {}))
+        folder = tmp_path_factory.mktemp("kafka") / "وسيط محلي"  # with a space and Arabic, as a home folder may have
+        made.append(Broker(folder, port, controller_port, properties or {}))
         return made[-1]
 
     yield make

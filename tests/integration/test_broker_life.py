@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -49,6 +50,24 @@ async def test_what_was_acknowledged_is_there_after_kill_9(broker: Broker) -> No
     assert after
     assert after.pid != before.pid
     assert await read(broker.bootstrap, "articles", 500) == sent
+
+
+async def test_it_moves_to_another_port_with_its_data(broker: Broker, make_broker: Callable[..., Broker]) -> None:
+    await create(broker.bootstrap, "articles")
+    async with AIOKafkaProducer(bootstrap_servers=broker.bootstrap) as producer:
+        await producer.send_and_wait("articles", b"kept")
+    broker.stop()
+    other = make_broker()
+    moved = Broker(broker.folder, other.port, other.controller_port)
+    assert moved.start()
+    assert moved.bootstrap == f"127.0.0.1:{other.port}"
+    assert await read(moved.bootstrap, "articles", 1) == [b"kept"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Misconfigured, match=r"cannot use .*XDG_DATA_HOME"):
+        Broker(tmp_path / "file" / "broker").start()
 
 
 def test_a_start_on_a_running_broker_leaves_it_as_it_is(shared_broker: Broker) -> None:
