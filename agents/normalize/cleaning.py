@@ -18,7 +18,7 @@ _KEPT = 50_000  # clusters, some 20 MB at the very most
 _DOMAINS = ("نت", "كم")  # .net and .com in names of sites
 # Ta marbuta ends a word: what follows it was fused. It becomes U+0002, a ha that ends a word.
 _FUSED = re.compile("ة(?=[ء-غف-ي]{2})")
-_CAPITALS = re.compile("[A-Z]+")
+_CAPITALS = re.compile("[A-Z]")
 _ENDS = frozenset(".!?")
 _CLOSING = frozenset("\"')]}")
 
@@ -49,8 +49,10 @@ class Cleaner:
     def clean(self, sent: str) -> tuple[str, list[int]]:
         """The clean text of `sent`, and the runs that lead back (see cleantext)."""
         text = unmarked(sent)
-        if _CAPITALS.search(text) is not None:
-            text = text.lower() if text.isascii() else _CAPITALS.sub(lambda found: found[0].lower(), text)
+        lower = text.lower()
+        if len(lower) != len(text):  # İ becomes two code points, and is met as a cluster
+            lower = _CAPITALS.sub(lambda found: found[0].lower(), text)
+        text = lower
         if "\x02" in text:
             text = text.replace("\x02", "\x00")
         if self._script == "arabic":
