@@ -148,12 +148,12 @@ class Linker:
             count[key] += 1
             texts[key][_one_line(mention.text)] += 1
         shorter = {key: _shorter(key, count) for key in count}
-        kept = {key: n for key, n in count.items() if shorter[key] is None}
+        longer = _longer({key: n for key, n in count.items() if shorter[key] is None})
         known: dict[tuple[str, ...], Known] = {}
         for words, key in keys.items():
             key = shorter[key] or key
-            while (longer := _longer(key, kept)) is not None:
-                key = longer
+            while (fuller := longer.get(key)) is not None:
+                key = fuller
             thing = self._people_known.get(key)
             known[words] = (
                 Known(unknown_id("person", " ".join(key)), _usual(texts[key]))
@@ -192,17 +192,23 @@ def _shorter(key: tuple[str, ...], count: Mapping[tuple[str, ...], int]) -> tupl
     return next((key[:size] for size in range(2, len(key)) if key[:size] in count), None)
 
 
-def _longer(key: tuple[str, ...], count: Mapping[tuple[str, ...], int]) -> tuple[str, ...] | None:
-    """The fuller name that this one is the last part of, or else the first word of. Where several could be meant, the
-    one named most often; none if two are."""
-    longer = [other for other in count if len(other) > len(key)]
-    found = [other for other in longer if other[-len(key) :] == key]
-    if not found and len(key) == 1:
-        found = [other for other in longer if other[:1] == key]
-    found.sort(key=lambda other: (-count[other], other))
-    if not found or (len(found) > 1 and count[found[0]] == count[found[1]]):
-        return None
-    return found[0]
+def _longer(count: Mapping[tuple[str, ...], int]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """The fuller name that the last parts of a name, or else its first part, stand for. Where several could be meant,
+    the one named most often; none if two are."""
+    ends: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
+    begins: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
+    for key in count:
+        for cut in range(1, len(key)):
+            ends[key[cut:]].append(key)
+        if len(key) > 1:
+            begins[key[:1]].append(key)
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for part, meant in (begins | ends).items():
+        most = max(count[key] for key in meant)
+        best = [key for key in meant if count[key] == most]
+        if len(best) == 1:
+            found[part] = best[0]
+    return found
 
 
 def _one_line(text: str) -> str:
