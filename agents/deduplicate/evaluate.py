@@ -12,7 +12,8 @@ import gzip
 import os
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from agents.normalize import Normalizer
 from agents.tag import Tagger
 from schemas import EnrichedArticle, RawArticle, Received, TaggedArticle, parse_date
 
-__all__ = ["Figures", "Pair", "figures", "read_pairs", "table"]
+__all__ = ["Figures", "Pair", "corpus", "figures", "read_pairs", "table"]
 
 _SEEN_US = 1_600_000_000_000_000
 
@@ -82,6 +83,12 @@ def _articles(data: Path, lines: Iterable[dict[str, Any]]) -> dict[tuple[str, in
                     received = Received(value=value, seen_us=_SEEN_US)
                     found[name, number] = tagger.tag(normalizer.normalize(_raw(orjson.loads(value)), received))
     return found
+
+
+def corpus(data: Path, name: str, step: int = 1) -> Iterator[RawArticle]:
+    """Each step-th article of a corpus in news/."""
+    with gzip.open(data / "news" / name) as lines:
+        yield from (_raw(orjson.loads(line)) for line in islice(lines, 0, None, step))
 
 
 def _raw(record: dict[str, Any]) -> RawArticle:

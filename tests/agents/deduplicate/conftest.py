@@ -1,4 +1,4 @@
-"""Articles for the tests of deduplicate: given as their fields, normalized for real, with the names that a test marks."""
+"""Articles for the tests of deduplicate: from their fields, normalized for real, with the names that a test marks."""
 
 from collections.abc import Callable
 from dataclasses import fields
