@@ -1,6 +1,8 @@
 """Kafka's jars: whatever a download does, only whole files are used."""
 
+import errno
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +110,12 @@ def test_a_full_disk_is_told_before_the_download(
     with pytest.raises(Misconfigured, match=r"5 MB free .* need 100 MB: free some space"):
         classpath(cache=tmp_path)
     assert repository.asked == []
+
+
+def test_a_disk_that_fills_up_during_the_download_is_told(repository: Repository, tmp_path: Path) -> None:
+    repository.answer = lambda name, time: OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(Misconfigured, match=r"No space left on device; free some space"):
+        classpath(cache=tmp_path)
 
 
 def test_the_shipped_list_names_one_version_of_everything_that_kafka_needs() -> None:

@@ -1,0 +1,63 @@
+"""What the local broker says where it cannot start."""
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from deploy import broker as module
+from deploy.broker import Broker
+from schemas.errors import KhabarError, Misconfigured, Unavailable
+
+
+@pytest.fixture
+def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Broker:
+    """A broker whose jars are there."""
+    monkeypatch.setattr(module, "classpath", lambda progress: [])
+    return Broker(tmp_path / "broker")
+
+
+def test_a_disk_that_is_nearly_full_is_told_before_anything_is_written(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5_000_000))
+    with pytest.raises(Misconfigured, match=r"5 MB free .* needs 200 MB: free some space"):
+        broker.start()
+    assert not list(broker.folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "advice"),
+    [
+        (f"java.io.IOException: {os.strerror(errno.ENOSPC)}", Misconfigured, "is full: free some space"),
+        ("java.net.BindException: Address already in use", Misconfigured, "--port"),
+        ("INFO starting\nERROR Exiting Kafka: no such listener", Unavailable, "last words are\nERROR Exiting Kafka"),
+        ("Killed", Unavailable, "server.log and its last words are\nKilled"),
+    ],
+)
+def test_what_kafka_said_when_it_ended_becomes_advice(
+    broker: Broker, words: str, kind: type[KhabarError], advice: str
+) -> None:
+    failure = broker._failure(words)
+    assert type(failure) is kind
+    assert advice in str(failure)
+
+
+def test_another_process_with_the_number_of_a_broker_long_gone_is_no_broker(broker: Broker) -> None:
+    broker.folder.mkdir()
+    ours = {"pid": os.getpid(), "created": psutil.Process().create_time() - 3600, "port": 1, "controller_port": 2}
+    (broker.folder / "node.json").write_text(json.dumps(ours))
+    assert broker.running() is None
+    assert not broker.stop()
+
+
+@pytest.mark.parametrize("found", ["", "{}", "[1]", '{"pid": "x"}'])
+def test_a_state_file_that_was_cut_off_is_no_broker(broker: Broker, found: str) -> None:
+    broker.folder.mkdir()
+    (broker.folder / "node.json").write_text(found)
+    assert broker.running() is None
