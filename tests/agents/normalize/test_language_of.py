@@ -23,6 +23,7 @@ from agents.normalize.language import language_of
         ("fr", "Le ministre de l'Eau a visité aujourd'hui un nouveau barrage dans le sud du pays."),
         ("tr", "Su bakanı bugün ülkenin güneyindeki yeni barajı ziyaret etti."),
         ("he", "שר המים ביקר היום בסכר חדש בדרום הארץ"),
+        ("fa", '<div class="story-body" style="direction: rtl"><p>وزیر نیرو امروز از سد تازه‌ساز بازدید کرد</p></div>'),
         (None, "2026 – 10:30 …"),
     ],
 )

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from agents.normalize import Normalizer
 from agents.normalize.bench import cost
-from schemas import NormalizedArticle, RawArticle, Received, decode, encode
+from schemas import NormalizedArticle, RawArticle, Received, Refused, decode, encode
 
 ARTICLE = RawArticle(
     url="https://nahar.example/7",
@@ -18,6 +21,11 @@ ARTICLE = RawArticle(
     late=True,
     extra={"tags": ["ماء"]},
 )
+_PIECES = [
+    "الرياض - واس: ", "(رويترز) - ", "قال الوزير. ", "قال تعالى: «إن مع العسر يسرا» ", "﴿", "﴾", "\n",
+    "اقرأ أيضاً: ", "عنوان آخر\n", "روسياوالولاياتالمتحدة ", "السعوديةوالإمارات", "ﷺ", "<b>نعم</b>", "&quot;",
+    "نقلا عن وكالة واس", "(واس).", "د. ", "\u200f",
+]  # fmt: skip
 SEEN = Received(value=b"{}", seen_us=1_777_636_800_000_000)
 
 
@@ -32,6 +40,33 @@ def test_what_was_sent_is_carried_on_as_sent(normalizer: Normalizer) -> None:
 def test_the_event_survives_the_wire(normalizer: Normalizer) -> None:
     out = normalizer.normalize(ARTICLE, SEEN)
     assert decode(NormalizedArticle, encode(out)) == out
+
+
+_TEXT = st.none() | st.text(max_size=40) | st.lists(st.sampled_from(_PIECES), max_size=12).map("".join)
+
+
+@given(_TEXT, _TEXT, _TEXT, st.none() | st.text(max_size=8), st.none() | st.text(max_size=20))
+@settings(max_examples=200, deadline=None)
+def test_any_article_is_normalized_or_refused(
+    normalizer: Normalizer,
+    title: str | None,
+    lead: str | None,
+    body: str | None,
+    language: str | None,
+    date: str | None,
+) -> None:
+    raw = RawArticle(source="x", title=title, lead=lead, body=body, language=language, published_at=date)
+    try:
+        out = normalizer.normalize(raw, SEEN)
+    except Refused:
+        return
+    assert decode(NormalizedArticle, encode(out)) == out
+    for clean in out.clean:
+        bounds = [0, *clean.asides, len(clean.text)]
+        assert bounds == sorted(bounds)
+        assert len(clean.asides) % 2 == 0
+    for found in out.attributions:
+        assert 0 <= found.start < found.end <= len(getattr(raw, found.field))
 
 
 def test_two_normalizers_give_the_same_bytes_in_any_order(normalizer: Normalizer) -> None:
