@@ -107,7 +107,7 @@ def _pack(batch: BatchBuilder, outputs: Iterable[Output]) -> int:
     """Fill the batch (256 KiB, or a single larger record) and return how many went in."""
     packed = 0
     for output in outputs:
-        added = batch.append(timestamp=None, key=output.key, value=output.value, headers=output.headers)
+        added = batch.append(timestamp=None, key=output.key, value=output.value, headers=list(output.headers))
         if added is None:
             break
         packed += 1
