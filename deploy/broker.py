@@ -136,7 +136,8 @@ class Broker:
         try:
             jars = classpath(progress)
             with self._locked():
-                if self.running():
+                if node := self.running():
+                    _wait_for_port(node.port)  # whoever started it may have been stopped before it was ready
                     return False
                 self._check_room()
                 for port in (self.port, self.controller_port):
@@ -275,6 +276,19 @@ class Broker:
 def _environment() -> dict[str, str]:
     """Ours, with a locale in which Java can open files of any name."""
     return os.environ | {"LC_ALL": "C.UTF-8"}
+
+
+def _wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while True:
+        try:
+            socket.create_connection((HOST, port), timeout=1).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"Kafka runs but does not answer on port {port}; try khabar broker stop") from error
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _check_port(port: int) -> None:
