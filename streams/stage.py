@@ -33,6 +33,7 @@ from streams.delivery import Delivery
 from streams.driver import Bounds, Consumer, Slice, Transport
 from streams.health import Health, serve
 from streams.metrics import Metrics
+from streams.security import read_security
 from streams.settings import Settings
 from streams.topics import Topics
 from streams.turn import Think, Turn, Turned
@@ -155,8 +156,13 @@ class Stage(faust.App):
             self.fail(failure)
 
     def listen(self, records: Records) -> None:
-        """Take what arrives from the queue of the agent's own stream."""
-        self._queue = cast(Any, records).channel.queue
+        """Take what arrives from the queue of the agent's own stream, and first what came before the agent was there.
+
+        Partitions may be given, and read, while the agent still makes its core.
+        """
+        early, self._queue = self._queue, cast(Any, records).channel.queue
+        while not early.empty():
+            self._queue.put_nowait(early.get_nowait())
 
     async def until_stopped(self, sending: Coroutine[Any, Any, None]) -> bool:
         """Await it; told to stop meanwhile, give it a little time and return True, or give it up and the batch too."""
@@ -256,7 +262,9 @@ class Stage(faust.App):
 
     def work(self) -> NoReturn:
         """Run the stage in this process until SIGTERM or SIGINT; logging is the caller's."""
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # a policy, so that Faust's consumer thread has it too
+        # Not with TLS: uvloop then takes 30 s, its whole shutdown timeout, for about every 30th connection that it closes.
+        if read_security(self.settings.kafka).context is None:
+            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # so that Faust's consumer thread has it too
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         # Faust's own logging and spinner would write cursor movements into pipes and turn every logger to DEBUG.
