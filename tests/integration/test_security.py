@@ -257,7 +257,7 @@ async def test_a_worker_runs_with_a_password_and_without_the_right_to_create(sec
     environment = os.environ | settings.environment()
     worker = await asyncio.create_subprocess_exec(*words, env=environment, stderr=asyncio.subprocess.PIPE)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             normalized = await anext(read_topic(settings, "normalized", follow=True))
     finally:
         worker.terminate()
