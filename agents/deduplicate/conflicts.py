@@ -59,7 +59,7 @@ def names_of(entities: Iterable[Entity]) -> Names:
             of[intern(entity.id)] = intern(entity.name)
         owner = list(of).index(entity.id)
         for word in _SPACES.split(fold(entity.text)):
-            words.setdefault(xxh32_intdigest(word.encode()), owner)
+            words.setdefault(xxh32_intdigest(word.encode("utf-8", "surrogatepass")), owner)
     return Names(of, np.array(list(words), np.uint32), np.array(list(words.values()), np.uint8))
 
 
@@ -140,7 +140,7 @@ def _owner(names: Names, word: int) -> str | None:
 
 
 def _numbers(one: Print) -> dict[int, str]:
-    return {xxh32_intdigest(number.encode()): number for number in one.numbers()}
+    return {xxh32_intdigest(number.encode("utf-8", "surrogatepass")): number for number in one.numbers()}
 
 
 def _digits(number: str) -> list[str]:

@@ -11,6 +11,7 @@ import struct
 from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Sequence
+from itertools import islice
 from math import isqrt
 from typing import Any, NamedTuple, cast
 
@@ -22,7 +23,7 @@ from agents.deduplicate import idf
 from agents.deduplicate.words import Words
 from schemas import CleanText, Field, Fingerprint, NormalizedArticle
 
-__all__ = ["MAKER", "ONE", "Part", "Print", "fingerprint", "shingles", "unpack"]
+__all__ = ["MAKER", "ONE", "PLACES", "Part", "Print", "fingerprint", "shingles", "unpack"]
 
 MAKER = f"1/{idf.TABLE}"
 # A weight of 1 in a vector of length 1; a cosine is a sum of products of weights, in units of 1 / ONE².
@@ -36,12 +37,16 @@ SHINGLE_SHARE = 8
 # Words past this many are in `exact` only; the longest article of 48,595 has 7,000.
 WORDS_LIMIT = 8192
 NUMBERS_LIMIT = 64
+# Terms are scattered over so many places by their hash: two of a pair's 180 terms share one by chance once in 30 pairs,
+# and weigh a thousandth of the score then.
+PLACES = 1 << 20
 
 Array32 = npt.NDArray[np.uint32]
 Array16 = npt.NDArray[np.uint16]
 Ints = npt.NDArray[np.int64]
 
 _FIELDS: tuple[Field, ...] = ("title", "lead", "body")
+_MASK = np.uint32(PLACES - 1)
 _HEAD = struct.Struct("<BHHHHHI")
 _TF = np.array(idf.TF, np.int64)
 _M1, _M2, _M3 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
@@ -60,7 +65,9 @@ class Print(NamedTuple):
 
     `words` hashes of the words in order of the parts, `rare` whether they are; `terms` hashes of the stems, rising,
     `weights` theirs; `lead` positions in `terms`, `lead_weights` theirs; `keys` positions in `terms`; `shingles` the
-    sampled hashes of three words, rising. Not `scored`: no Arabic, only copies and near-copies are found.
+    sampled hashes of three words, rising; `both` the two vectors one after the other, `places_of_both` where a term
+    lies among PLACES, that of the lead in the next PLACES. Not `scored`: no Arabic, only copies and near-copies are
+    found.
     """
 
     exact: str
@@ -74,6 +81,8 @@ class Print(NamedTuple):
     shingles: Array32
     packed_rare: npt.NDArray[np.uint8]
     tail: bytes
+    places_of_both: npt.NDArray[np.int32]
+    both: npt.NDArray[np.int32]
 
     @property
     def rare(self) -> npt.NDArray[np.bool_]:
@@ -83,7 +92,7 @@ class Print(NamedTuple):
     def numbers(self) -> list[str]:
         """The numbers of the text, each once, in order."""
         (size,) = struct.unpack_from("<I", self.tail)
-        return self.tail[4 : 4 + size].decode().split()
+        return self.tail[4 : 4 + size].decode("utf-8", "surrogatepass").split()
 
     def places(self) -> tuple[list[Part], Ints, Ints]:
         """The parts, and of each word its start and end in the clean text of its part."""
@@ -138,18 +147,31 @@ def unpack(print_: Fingerprint) -> Print:
         arrays.append(np.frombuffer(data, kind, count, at))
         at += count * width
     words, terms, sampled, weights, leads, lead_weights, key, rare = arrays
+    places = (terms & _MASK).astype(np.int32)
     return Print(
-        print_.exact, bool(scored), words, terms, weights, leads, lead_weights, key, sampled, rare, data[at : at + tail]
+        print_.exact,
+        bool(scored),
+        words,
+        terms,
+        weights,
+        leads,
+        lead_weights,
+        key,
+        sampled,
+        rare,
+        data[at : at + tail],
+        np.concatenate((places, places[leads] + PLACES)),
+        np.concatenate((weights, lead_weights), dtype=np.int32),
     )
 
 
 def _words(text: CleanText, table: Words) -> tuple[Ints, Ints, Ints]:
     """Of each word of a clean text: its number in the table of words, start and end; asides left out."""
-    tokens = text.text.split()
-    ids = np.array(list(map(table.__getitem__, tokens)), np.int64)
-    lengths = np.array(list(map(len, tokens)), np.int64)
-    ends = np.cumsum(lengths + 1) - 1  # clean text has one space or newline between two tokens
-    starts = ends - lengths
+    # Clean text has one space or newline between two tokens.
+    ids = np.array(list(map(table.__getitem__, text.text.replace("\n", " ").split(" "))), np.int64)
+    signs = np.frombuffer(text.text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    borders = np.flatnonzero((signs == 32) | (signs == 10))
+    starts, ends = np.append(0, borders + 1), np.append(borders, len(signs))
     keep = table.is_word[ids]
     for first, last in zip(text.asides[0::2], text.asides[1::2], strict=True):
         keep[np.searchsorted(starts, first) : np.searchsorted(starts, last)] = False
@@ -176,8 +198,8 @@ def _pack(
         # The heaviest first, of equals the one with the lower hash.
         keys = able[np.argsort((raw << 32) + (0xFFFFFFFF - terms[able].astype(np.int64)))[: -KEYS - 1 : -1]]
     sampled = _sampled(words)
-    numbers = " ".join(dict.fromkeys(table.numbers[i] for i in ids.tolist() if i in table.numbers))
-    numbers_packed = " ".join(numbers.split()[:NUMBERS_LIMIT]).encode()
+    numbers = dict.fromkeys(table.numbers[i] for i in ids[table.is_number[ids]].tolist())
+    numbers_packed = " ".join(islice(numbers, NUMBERS_LIMIT)).encode("utf-8", "surrogatepass")
     tail = struct.pack("<I", len(numbers_packed)) + numbers_packed + _to_bytes(_places(texts, found, len(ids)))
     raw_all = _TF[np.minimum(counts, len(_TF) - 1)] * rarity
     return b"".join(
@@ -244,8 +266,11 @@ def _places(texts: Sequence[CleanText], found: Sequence[tuple[Ints, Ints, Ints]]
             continue
         count += 1
         head += (_FIELDS.index(text.field), kept, len(text.map), *text.map)
-        before = np.concatenate(([0], ends[: kept - 1]))
-        rows.append(np.stack((starts[:kept] - before, ends[:kept] - starts[:kept]), axis=1).ravel())
+        row = np.empty(2 * kept, np.int64)
+        row[0::2] = starts[:kept]
+        row[2::2] -= ends[: kept - 1]
+        row[1::2] = ends[:kept] - starts[:kept]
+        rows.append(row)
     return np.concatenate((np.array([count, *head], np.int64), *rows))
 
 

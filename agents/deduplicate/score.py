@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from agents.deduplicate.fingerprint import ONE, Print
+from agents.deduplicate.fingerprint import ONE, PLACES, Print
 
 __all__ = ["UNIT", "Probe", "cosines"]
 
@@ -24,39 +24,36 @@ _HOUR_US = 3_600_000_000
 # Taken off by the words of the shorter text; below LEAST words no more, so that two short briefs can be related at all.
 _LEAST, _ENOUGH = 50, 120
 _SHORT = [round(UNIT * (Decimal(_ENOUGH) / max(words, _LEAST)).ln()) for words in range(_ENOUGH)]
-# Terms are scattered over so many places by their hash: two of a pair's 180 terms share one by chance once in 60 pairs,
-# and weigh a thousandth of the score then.
-_PLACES = 1 << 20
-_MASK = np.uint32(_PLACES - 1)
 
 
 class Probe:
-    """Scores one article against many: its vectors laid out by term, so that each other costs two gathers."""
+    """Scores one article against many: its vectors laid out by term, so that each other costs one gather.
+
+    A sum stays below 94 ONE², which 32 bits hold.
+    """
 
     def __init__(self) -> None:
-        self._full = np.zeros(_PLACES, np.int64)
-        self._lead = np.zeros(_PLACES, np.int64)
+        self._weights = np.zeros(2 * PLACES, np.int32)
         self._words = 0
 
     def load(self, one: Print) -> None:
         """Lay out the vectors of `one`; take them off with `clear` before the next."""
         self._words = len(one.words)
-        np.add.at(self._full, one.terms & _MASK, one.weights * np.int64(_FULL))
-        np.add.at(self._lead, one.terms[one.lead] & _MASK, one.lead_weights * np.int64(_LEAD))
+        scaled = one.both.copy()
+        scaled[: len(one.terms)] *= _FULL
+        scaled[len(one.terms) :] *= _LEAD
+        np.add.at(self._weights, one.places_of_both, scaled)
 
     def clear(self, one: Print) -> None:
         """Take the vectors of `one` off again."""
-        self._full[one.terms & _MASK] = 0
-        self._lead[one.terms[one.lead] & _MASK] = 0
+        self._weights[one.places_of_both] = 0
 
     def score(self, other: Print, apart_us: int) -> int:
         """The score of the article laid out against `other`, `apart_us` microseconds before or after it."""
-        at = other.terms & _MASK
-        full = self._full[at] @ other.weights.astype(np.int64)
-        lead = self._lead[at[other.lead]] @ other.lead_weights.astype(np.int64)
+        like = int(self._weights[other.places_of_both] @ other.both)
         words = min(self._words, len(other.words))
         short = _SHORT[words] if words < _ENOUGH else 0
-        return int(full) + int(lead) - _HOUR * abs(apart_us) // _HOUR_US - short
+        return like - _HOUR * abs(apart_us) // _HOUR_US - short
 
 
 def cosines(a: Print, b: Print) -> tuple[float, float]:

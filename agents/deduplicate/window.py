@@ -85,14 +85,15 @@ class Window:
     @staticmethod
     def _shared(postings: Postings, keys: list[int], least: int) -> dict[int, int]:
         hits: list[int] = []
-        for key in keys:
-            lines = postings.get(key)
+        for lines in map(postings.get, keys):
             if lines is None:
                 continue
             if type(lines) is int:
                 hits.append(lines)
             else:
                 hits += lines
+        if len(hits) < least:
+            return {}
         return {line: count for line, count in Counter(hits).items() if count >= least}
 
     def add(self, live: Live) -> None:

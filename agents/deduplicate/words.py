@@ -71,12 +71,12 @@ class Words(dict[str, int]):
             folded = idf.fold(word)
             stem = idf.stem(folded)
             rarity = self._idf.get(stem, self._unknown)
-            self.hashes[number] = xxh32_intdigest(folded.encode())
-            self.stems[number] = xxh32_intdigest(stem.encode())
+            self.hashes[number] = xxh32_intdigest(folded.encode("utf-8", "surrogatepass"))
+            self.stems[number] = xxh32_intdigest(stem.encode("utf-8", "surrogatepass"))
             self.idf[number] = rarity
             self.is_word[number] = any(map(str.isalnum, word))
             self.is_rare[number] = rarity >= RARE
-            if word[0].isdigit():
+            if word[:1].isdigit():
                 self.is_number[number] = True
                 self.is_rare[number] = False
                 self.numbers[number] = folded
