@@ -262,7 +262,7 @@ class Stage(faust.App):
 
     def work(self) -> NoReturn:
         """Run the stage in this process until SIGTERM or SIGINT; logging is the caller's."""
-        # Not with TLS: uvloop then takes 30 s, its whole shutdown timeout, for about every 30th connection that it closes.
+        # Not with TLS: uvloop takes 30 s, its whole shutdown timeout, to close about one connection in 30.
         if read_security(self.settings.kafka).context is None:
             asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # so that Faust's consumer thread has it too
         loop = asyncio.new_event_loop()
