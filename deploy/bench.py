@@ -180,7 +180,7 @@ async def _worked(settings: Settings, say: Say) -> AsyncIterator[dict[str, psuti
         say("starting the workers")
         async with Lag(settings) as lag:
             until = time.monotonic() + _READY_S
-            while await lag.unserved():
+            while await _unserved(lag):
                 if time.monotonic() > until or worker.returncode is not None:
                     raise Unavailable("the workers did not start; what they said is above")
                 await asyncio.sleep(_LOOK_S)
@@ -191,6 +191,13 @@ async def _worked(settings: Settings, say: Say) -> AsyncIterator[dict[str, psuti
         worker.send_signal(signal.SIGTERM)
         await worker.wait()
         await lanes.remove(settings)
+
+
+async def _unserved(lag: Lag) -> bool:
+    try:
+        return bool(await lag.unserved())
+    except Unavailable:  # a broker that has just started knows no groups for some seconds
+        return True
 
 
 async def _drained(lag: Lag, say: Say) -> None:

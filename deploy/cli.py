@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.commands.bench import bench
 from deploy.commands.broker import broker
 from deploy.commands.demo import demo
 from deploy.commands.letters import letters
@@ -35,6 +36,7 @@ app.add_typer(letters, name="letters")
 app.command()(topics)
 app.command()(settings)
 app.add_typer(broker, name="broker")
+app.command()(bench)
 
 
 def _say_version(wanted: bool) -> None:

@@ -1,11 +1,18 @@
 """A real Apache Kafka for tests, in a temporary folder and on free ports; its jars are downloaded once per user."""
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 
 from deploy.broker import Broker
+from streams.settings import Settings
 
 
 def free_ports(count: int) -> list[int]:
@@ -59,3 +66,23 @@ def broker(make_broker: Callable[..., Broker]) -> Iterator[Broker]:
     yield broker
     broker.kill()
     broker.remove()
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Callable[[Settings], AbstractContextManager[None]]:
+    """`with workers(settings):` runs `khabar worker` on that lane; what it says is in the test's folder."""
+
+    @contextmanager
+    def run(settings: Settings) -> Iterator[None]:
+        environment = os.environ | settings.environment()
+        with (tmp_path / "worker.log").open("ab") as log:
+            command = [sys.executable, "-m", "deploy", "worker"]
+            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+            try:
+                yield
+                assert process.poll() is None, (tmp_path / "worker.log").read_text("utf-8", "replace")[-5000:]
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(60)
+
+    return run
