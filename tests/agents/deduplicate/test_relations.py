@@ -149,7 +149,8 @@ def test_of_equal_relatives_the_earliest_in_line_is_named(line, article):
 def test_other_languages_are_found_by_copies_only(line, article):
     text = (
         "The harbour council of Zahra said on Friday that the desalination plant will open next summer, after "
-        "engineers finished the intake tunnel and tested four of the six pumps that were delivered in March by a local company. "
+        "engineers finished the intake tunnel and tested four of the six pumps that were delivered in March by a "
+        "local company. "
     ) * 2
     line.take(article(1, text, language="en"))
     assert line.take(article(2, text, language="en", source="wasl.example")).relation.kind == "copy"
