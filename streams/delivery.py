@@ -16,7 +16,7 @@ from streams.kafka import make_producer
 from streams.settings import Settings
 from streams.topics import Header
 
-__all__ = ["Delivery", "Output", "send_in_order"]
+__all__ = ["Delivery", "Output", "send_all"]
 
 log = logging.getLogger(__name__)
 
@@ -81,17 +81,22 @@ class Delivery:
                 await producer.stop()
                 raise
             self._producer = producer
-        ways = [send_in_order(self._producer, *where, queue) for where, queue in missing.items() if queue]
-        if len(ways) == 1:
-            await ways[0]
-            return
-        for failure in await asyncio.gather(*ways, return_exceptions=True):
-            if failure is not None:
-                raise failure
+        await send_all(self._producer, missing)
 
 
-async def send_in_order(producer: AIOKafkaProducer, topic: str, partition: int, queue: deque[Output]) -> None:
-    """Send the outputs of one partition; what the broker has leaves the queue, from its head.
+async def send_all(producer: AIOKafkaProducer, missing: Mapping[tuple[str, int], deque[Output]]) -> None:
+    """Send the outputs of each partition in order; what the broker has leaves its queue, from the head.
+
+    When one partition fails the others are waited for before that is raised: nothing is on its way any more.
+    """
+    ways = [_send_in_order(producer, *where, queue) for where, queue in missing.items() if queue]
+    for failure in await asyncio.gather(*ways, return_exceptions=True):
+        if failure is not None:
+            raise failure
+
+
+async def _send_in_order(producer: AIOKafkaProducer, topic: str, partition: int, queue: deque[Output]) -> None:
+    """Send the outputs of one partition.
 
     One batch is in flight at a time: an idempotent producer that loses one must not send the next.
     """

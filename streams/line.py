@@ -31,7 +31,7 @@ from schemas import (
     from_rfc3339,
 )
 from streams import lanes
-from streams.delivery import Output, send_in_order
+from streams.delivery import Output, send_all
 from streams.driver import Slice
 from streams.kafka import make_producer
 from streams.memory import LOG, Memory, recall
@@ -71,6 +71,7 @@ class Verdict(Protocol):
 
 
 Take = Callable[[list[Entry]], Verdict]
+Outputs = dict[tuple[str, int], deque[Output]]  # by topic and partition
 Begin = Callable[[Memory], Take]
 
 
@@ -86,7 +87,7 @@ class _Tenure:
 class _Batch(NamedTuple):
     tenure: _Tenure
     slice: Slice
-    outputs: dict[str, deque[Output]]  # by topic
+    outputs: Outputs
     verdict: Verdict
     began: float
 
@@ -193,25 +194,23 @@ class LineStage(Stage):
             return
         producer = batch.tenure.producer
         await producer.begin_transaction()
-        async with asyncio.TaskGroup() as tasks:
-            for topic, outputs in batch.outputs.items():
-                tasks.create_task(send_in_order(producer, topic, 0, outputs))
+        await send_all(producer, batch.outputs)
         await producer.commit_transaction()
 
     # What is sent.
 
-    def _take(self, tenure: _Tenure, records: list[Record]) -> tuple[dict[str, deque[Output]], Verdict]:
+    def _take(self, tenure: _Tenure, records: list[Record]) -> tuple[Outputs, Verdict]:
         verdict = tenure.take([entry for record in records if (entry := self._entry(record)) is not None])
-        outputs: dict[str, deque[Output]] = defaultdict(deque)
+        outputs: Outputs = defaultdict(deque)
         for line, entry, events in verdict.decided:
             for output in self._events(tenure, line, entry, events):
-                outputs[output.topic].append(output)
+                outputs[output.topic, 0].append(output)
         for entry, error in verdict.failed:
             letter = refusal(self.name, self.names, entry.record, error)
-            outputs[letter.topic].append(letter)
+            outputs[letter.topic, 0].append(letter)
         if verdict.progress is not None:
             topic = self.names.name(Progress)
-            outputs[topic].append(Output(topic, 0, lanes.PROGRESS_KEY, encode(verdict.progress), []))
+            outputs[topic, 0].append(Output(topic, 0, lanes.PROGRESS_KEY, encode(verdict.progress), []))
         return outputs, verdict
 
     def _entry(self, record: Record) -> Entry | None:

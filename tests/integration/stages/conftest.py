@@ -98,7 +98,7 @@ class Way:
         async with Lag(self.settings) as lag:
             while await self._behind(lag, stages):
                 for process in self.processes:
-                    assert process.poll() in (None, 0, -signal.SIGKILL, KILLED_ITSELF), "a stage ended by itself"
+                    assert process.poll() in (None, 0, 1, -signal.SIGKILL, KILLED_ITSELF), "a stage broke"
                 assert time.monotonic() - began < seconds, f"not drained within {seconds} s"
                 await asyncio.sleep(0.2)
 
@@ -107,6 +107,12 @@ class Way:
             return any([sum((await lag.of(stage)).values()) for stage in stages])
         except Unavailable:  # a broker that has just started
             return True
+
+    async def until(self, topic: str, count: int, seconds: float = 60) -> None:
+        """Wait until the topic has so many records."""
+        async with asyncio.timeout(seconds):
+            while len(await self.records(topic)) < count:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.1)
 
     async def records(self, topic: str) -> list[Record]:
         return [record async for record in read_topic(self.settings, topic)]

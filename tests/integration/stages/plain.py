@@ -1,9 +1,10 @@
 """A stage in a process of its own, with cores that do as the test says: python plain.py normalize
 
-Titles tell the normalizer what to do: خلل fails in its core. KHABAR_TEST_BATCHES ends deduplicate after so many batches
-that moved what it acknowledges (exit code 9); KHABAR_TEST_LIMIT makes batches small; KHABAR_TEST_SLOW sleeps so long for each record.
+The title خلل makes the normalizer fail. KHABAR_TEST_BATCHES ends deduplicate, with exit code 9, after so many batches
+that moved what it acknowledges; KHABAR_TEST_LIMIT makes batches small; KHABAR_TEST_SLOW makes each record take so long.
 """
 
+import logging
 import os
 import sys
 import time
@@ -82,4 +83,5 @@ def deduplicate() -> Stage:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
     {"normalize": normalize, "tag": tag, "deduplicate": deduplicate}[sys.argv[1]]().work()
