@@ -23,7 +23,7 @@ from schemas import Conflict, Entity
 __all__ = ["Names", "conflicts", "lookalike", "names_of"]
 
 # Below this share of common shingles the same words around two names are chance (reports of one event, quoting the
-# spokesman of one ministry and another); look-alikes written by hand for the tests share .4 to .9.
+# spokesman of one ministry and another); the look-alikes of the tests share more.
 FRAME = 0.25
 # From this share on one other name is enough to part two articles: where half of the text is the same word for word, a
 # name is not replaced by another but in another event.
