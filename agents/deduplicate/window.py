@@ -20,7 +20,7 @@ __all__ = ["WINDOW_US", "Live", "Window"]
 # 72 h (research/dedup); longer finds a few more late follow-ups and costs memory and false relations.
 WINDOW_US = 72 * 3_600_000_000
 # Articles held at most, the earliest in line let go first: bounds memory should an archive put years into three days.
-# An article in the window takes some 13 KB, one that is only known by its id some 1 KB.
+# An article in the window takes some 13 KB.
 LIVE = 400_000
 # research/dedup: gold recall .97 at 4.7 candidates an article.
 TERMS = 4
