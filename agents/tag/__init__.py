@@ -54,7 +54,7 @@ class Tagger:
 
     @classmethod
     def shipped(cls) -> Tagger:
-        """The tagger with the model and the tables that ship with Khabar; 0.3 s and 50 MB, and 30 MB more as it meets words."""
+        """The tagger with the model and tables that ship with Khabar; 0.3 s and 50 MB, 30 MB more as it meets words."""
         data = files("agents.tag") / "data"
         digest = xxh3_64()
         for path in sorted(data.iterdir(), key=lambda path: path.name):
