@@ -1,10 +1,17 @@
 """docker-compose.yml, the Dockerfile and .dockerignore: what can be known of them without an engine to run them."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
+from collections.abc import Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.resources import files
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import jsonschema
@@ -107,13 +114,47 @@ def test_the_image_runs_as_nobody_special_and_khabar_is_its_program(instructions
     assert "khabar" in PROJECT["project"]["scripts"]
 
 
-def test_the_images_health_is_that_of_its_stage(instructions: list[tuple[str, str]]) -> None:
-    check = dict(instructions)["HEALTHCHECK"]
-    assert "/healthz" in check
-    compile(json.loads(check.partition("CMD ")[2])[2], "healthcheck", "exec")
-    variables = re.findall(r"\bKHABAR_(\w+)", check)
-    assert variables
-    assert {name.lower() for name in variables} <= Settings.model_fields.keys()
+@pytest.fixture
+def stage() -> Iterator[tuple[int, list[HTTPStatus]]]:
+    """A port on which /healthz answers with the status in the list."""
+    status = [HTTPStatus.OK]
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status[0] if self.path == "/healthz" else HTTPStatus.NOT_FOUND)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Health) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port, status
+        server.shutdown()
+        thread.join()
+
+
+def healthy(instructions: list[tuple[str, str]], first: int) -> bool:
+    """What the image's health check says where the first stage's port is this."""
+    command = json.loads(dict(instructions)["HEALTHCHECK"].partition("CMD ")[2])
+    done = subprocess.run(
+        [sys.executable, *command[1:]], env=os.environ | {"KHABAR_METRICS_PORT": str(first)}, capture_output=True
+    )
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize("place", range(len(STAGES)))
+def test_the_images_health_is_that_of_whichever_stage_runs_in_it(
+    instructions: list[tuple[str, str]], stage: tuple[int, list[HTTPStatus]], place: int
+) -> None:
+    port, status = stage
+    assert healthy(instructions, port - place)
+    status[0] = HTTPStatus.SERVICE_UNAVAILABLE
+    assert not healthy(instructions, port - place)
+
+
+def test_an_image_in_which_no_stage_answers_is_not_healthy(instructions: list[tuple[str, str]]) -> None:
+    assert not healthy(instructions, 1)
+    assert "KHABAR_METRICS_PORT=9464" in dict(instructions)["ENV"]
+    assert Settings.model_fields["metrics_port"].default == 9464
 
 
 def test_the_images_python_is_one_that_khabar_supports(instructions: list[tuple[str, str]]) -> None:
