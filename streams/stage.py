@@ -97,7 +97,7 @@ class Stage(faust.App):
         self.source = self.topic(self.names.name(reads), value_type=bytes)
         self._queue: asyncio.Queue[Slice] = asyncio.Queue()
         self._rest: deque[Slice] = deque()
-        self._limit = 32
+        self._limit = min(32, _LARGEST_BATCH)
         self.health = Health()
         self.metrics = Metrics(name, self.settings.lane, self.health.lag)
         self.task(self._watch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -78,7 +78,7 @@ class Turn:
     def __init__(self, stage: str, topics: Topics, lane: Lane, writes: type[Article], think: Think) -> None:
         self._stage, self._topics, self._think = stage, topics, think
         self._replay = lane.kind == "replay"
-        self._raw_topic = topics.name("raw")
+        self._raw_topic, self._raw_largest = topics.name("raw"), by_name("raw").largest
         self._writes = topics.name(writes)
         self._split = not by_name(writes.topic).single
         self._largest = by_name(writes.topic).largest
@@ -104,7 +104,7 @@ class Turn:
 
     def _one(self, record: Record, value: bytes) -> tuple[str, Output]:
         headers = dict(record.headers)
-        raw = f"{record.partition}:{record.offset}".encode() if record.topic == self._raw_topic else headers[RAW]
+        raw = self._raw(record, value, headers)
         partition = record.partition if self._split else 0
         if MARK in headers:
             if not self._replay:
@@ -128,3 +128,16 @@ class Turn:
             found = f"{event.topic} would be {size:,} bytes; at most {self._largest:,} are kept"
             raise Refused(found, cause="too-large")
         return "out", Output(self._writes, partition, key, content, made)
+
+    def _raw(self, record: Record, value: bytes, headers: Mapping[str, bytes]) -> bytes:
+        """The raw position that the record carries on, or has itself."""
+        if record.topic == self._raw_topic:
+            size = len(value) + len(record.key or b"")  # the broker's own limit has room for what the wire adds
+            if size > self._raw_largest:
+                raise Refused(
+                    f"the record is {size:,} bytes; at most {self._raw_largest:,} are kept", cause="too-large"
+                )
+            return f"{record.partition}:{record.offset}".encode()
+        if RAW not in headers:
+            raise Refused(f"the record has no header {RAW}: no stage of ours wrote it")
+        return headers[RAW]
