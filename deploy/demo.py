@@ -61,7 +61,7 @@ class Screen:
         """Called once, when articles travel no more: the last state of the progress stays to be read."""
         if self._live:
             self._live.stop()
-            self._err.print(_table(watch))
+            self._err.print(_table(watch), "")
         else:
             self._tell(watch)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import combinations
@@ -17,6 +18,20 @@ from streams.archives import Archive, Bounds, FieldMap, Placing
 
 EXPECTED = json.loads((Path(__file__).parent / "samples_expected.json").read_text("utf-8"))
 FOUND = 0.6  # part of the listed names that is found: a tagger of F1 70 finds some 65 % of names that it never saw
+
+
+def cases(kind: str, given: Iterable[Any]) -> list[Any]:
+    """A test case for each; those in which the cores fall short of what a reader says are marked, with what is wrong.
+
+    A mark that is no longer true fails the test, so that it is taken out of the list.
+    """
+    marked = []
+    for each in given:
+        name = each if isinstance(each, str) else each[0]
+        reason = EXPECTED["falls_short"].get(f"{kind} {name}")
+        marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
+        marked.append(pytest.param(each, id=name, marks=marks))
+    return marked
 
 
 @dataclass
@@ -71,17 +86,17 @@ def test_every_name_in_the_expectations_is_a_sample(told: Told) -> None:
     assert named - told.articles.keys() == set()
 
 
-@pytest.mark.parametrize("group", EXPECTED["together"], ids=lambda group: group[0])
+@pytest.mark.parametrize("group", cases("together", EXPECTED["together"]))
 def test_tellings_of_one_event_are_one_story(told: Told, group: list[str]) -> None:
     assert {name: told.story(name) for name in group} == dict.fromkeys(group, told.story(group[0]))
 
 
-@pytest.mark.parametrize("group", EXPECTED["apart"], ids=lambda group: group[0])
+@pytest.mark.parametrize("group", cases("apart", EXPECTED["apart"]))
 def test_look_alikes_are_stories_of_their_own(told: Told, group: list[str]) -> None:
     assert [pair for pair in combinations(group, 2) if told.story(pair[0]) == told.story(pair[1])] == []
 
 
-@pytest.mark.parametrize("name", EXPECTED["alone"])
+@pytest.mark.parametrize("name", cases("alone", EXPECTED["alone"]))
 def test_what_nobody_else_tells_stays_alone(told: Told, name: str) -> None:
     assert told.stories[told.story(name)].articles == 1
 
@@ -94,7 +109,7 @@ def test_no_story_holds_articles_of_two_events(told: Told) -> None:
     assert [found for found in events.values() if len(found) > 1] == []
 
 
-@pytest.mark.parametrize("name", EXPECTED["relations"])
+@pytest.mark.parametrize("name", cases("relation", EXPECTED["relations"]))
 def test_the_relation_is_the_one_a_reader_would_name(told: Told, name: str) -> None:
     relation = told.articles[name].relation
     assert relation is not None
@@ -144,11 +159,18 @@ def test_two_spellings_of_one_name_share_an_id(told: Told, mentions: list[list[s
     assert ids[0] & ids[1], f"{mentions} are {ids}"
 
 
-@pytest.mark.parametrize("label", EXPECTED["entities"])
+@pytest.mark.parametrize("label", cases("entities", EXPECTED["entities"]))
 def test_most_of_the_names_that_a_reader_sees_are_found(told: Told, label: str) -> None:
     listed = EXPECTED["entities"][label]
     missed = [(name, text) for name, text in listed if label not in {e.label for e in mentioned(told, name, text)}]
     assert len(missed) <= (1 - FOUND) * len(listed), f"not found as {label}: {missed}"
+
+
+@pytest.mark.parametrize("kind", cases("story", ["entities"]))
+def test_a_story_lists_a_thing_once_however_it_is_spelled(told: Told, kind: str) -> None:
+    for story in told.stories.values():
+        ids = [thing.id for thing in getattr(story, kind)]
+        assert len(ids) == len(set(ids))
 
 
 def test_every_broken_record_is_refused_for_its_own_reason_and_no_other_is(told: Told) -> None:
