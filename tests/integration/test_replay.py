@@ -318,3 +318,25 @@ def test_the_command_that_was_killed_goes_on_when_it_is_given_again(settings: Se
     sent = asyncio.run(sent_in(settings))
     assert_marks_hold(sent)
     assert len({record.value for each in sent.values() for record in each if header(record, PLACE)}) == 20_000
+
+
+def test_a_replay_that_works_itself_ends_when_the_lane_is_done(
+    kafka: str, lane: str, make: Callable[..., Archive]
+) -> None:
+    (file,) = make(30, broken=1).files
+    words = ["replay", str(file), "--lane", lane, "--broker", kafka, "--from", "2015-01-01", "--work"]
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"KHABAR_TAGGER": "off", "KHABAR_METRICS_PORT": "0"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"everything was sent to lane {lane}: 31 records, 1 of them only for dead letters" in done.stderr
+    assert f"lane {lane} is done" in done.stderr
+    last = [orjson.loads(line) for line in done.stderr.splitlines() if line.startswith("{")][-1]
+    assert (last["phase"], last["done"]) == ("drained", last["total"])
+    progress = asyncio.run(lanes.progress(Settings(broker=kafka, lane=lane)))
+    assert progress is not None
+    assert (progress.passed, progress.line) == (LAST, 29)
