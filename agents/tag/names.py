@@ -7,11 +7,14 @@ depends on the mentions of the article and how often each is made, not on their 
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 from typing import NamedTuple
 
+from camel_tools.utils.dediac import dediac_ar
+from camel_tools.utils.normalize import normalize_unicode
 from xxhash import xxh3_64_hexdigest
 
 from agents.tag.gazetteer import clitic_forms
@@ -27,6 +30,7 @@ _RARER = 3
 # Sounds that Arabic writes in several ways, as one letter: سيرغي and سيرجي, بوطين and بوتين.
 _SOUNDS = str.maketrans({"غ": "ج", "ق": "ك", "ط": "ت", "ص": "س", "ض": "د", "ظ": "ز", "ذ": "د", "ث": "ت"})
 _VOWELS = str.maketrans("", "", "اويهء")
+_UNSEEN = re.compile("[\u0640\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _PARTICLES = frozenset({"بن", "ابن", "بنت", "ال", "ول"})
 _PREFIXES = frozenset({"عبد", "ابو", "ام", "ابي", "ابا"})
 _KINDS_OF_PLACE = ("مدينه ", "دوله ", "العاصمه ")
@@ -148,7 +152,8 @@ class Linker:
             count[key] += 1
             texts[key][_one_line(mention.text)] += 1
         shorter = {key: _shorter(key, count) for key in count}
-        longer = _longer({key: n for key, n in count.items() if shorter[key] is None})
+        begins_as_name = {key for words, key in keys.items() if self._tables.is_name(words[0])}
+        longer = _longer({key: n for key, n in count.items() if shorter[key] is None}, begins_as_name)
         known: dict[tuple[str, ...], Known] = {}
         for words, key in keys.items():
             key = shorter[key] or key
@@ -192,9 +197,11 @@ def _shorter(key: tuple[str, ...], count: Mapping[tuple[str, ...], int]) -> tupl
     return next((key[:size] for size in range(2, len(key)) if key[:size] in count), None)
 
 
-def _longer(count: Mapping[tuple[str, ...], int]) -> dict[tuple[str, ...], tuple[str, ...]]:
+def _longer(
+    count: Mapping[tuple[str, ...], int], begins_as_name: Set[tuple[str, ...]]
+) -> dict[tuple[str, ...], tuple[str, ...]]:
     """The fuller name that the last parts of a name, or else its first part, stand for. Where several could be meant,
-    the one named most often; none if two are."""
+    the one named most often, then the one that begins with a known name (another began with a verb); none if two do."""
     ends: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
     begins: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
     for key in count:
@@ -206,14 +213,17 @@ def _longer(count: Mapping[tuple[str, ...], int]) -> dict[tuple[str, ...], tuple
     for part, meant in (begins | ends).items():
         most = max(count[key] for key in meant)
         best = [key for key in meant if count[key] == most]
+        if len(best) > 1:
+            best = [key for key in best if key in begins_as_name]
         if len(best) == 1:
             found[part] = best[0]
     return found
 
 
 def _one_line(text: str) -> str:
-    """The spelling without what a hashtag or a line break left in it."""
-    return " ".join(text.replace("_", " ").replace("#", " ").split())
+    """The spelling without vowel signs, invisible characters, other forms of a letter, or what a hashtag left in it."""
+    plain = dediac_ar(normalize_unicode(text.replace("_", " ").replace("#", " ")))
+    return " ".join(_UNSEEN.sub("", plain).split())
 
 
 def _usual(texts: Counter[str]) -> str:

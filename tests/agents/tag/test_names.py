@@ -79,6 +79,15 @@ def test_a_name_in_part_joins_the_one_that_is_named_most() -> None:
     assert part == one
 
 
+def test_a_verb_before_a_surname_keeps_nobody_from_the_fuller_name() -> None:
+    full, verb, alone = link(("PERS", "سيرغي دوبرينين"), ("PERS", "فعقب دوبرينين"), ("PERS", "دوبرينين"))
+    assert alone.id == full.id != verb.id
+
+
+def test_a_name_is_shown_without_vowel_signs_and_other_forms_of_letters() -> None:
+    assert link(("ORG", "جامعة \ufeab\ufef1 الو\u0640\u0627\u0650حة"))[0].name == "جامعة ذي الواحة"
+
+
 def test_a_place_and_a_club_of_one_name_are_two_things() -> None:
     assert link(("LOC", "برشلونة"))[0].id == "geo:3128760"
     assert link(("ORG", "برشلونة"))[0].id == "wd:Q7156"
