@@ -88,7 +88,7 @@ class Way:
     async def ended(self, process: subprocess.Popen[bytes], seconds: float = 40) -> int:
         """The exit code of a process that ends by itself."""
         async with asyncio.timeout(seconds):
-            while process.poll() is None:  # noqa: ASYNC110 - nobody tells
+            while process.poll() is None:
                 await asyncio.sleep(0.05)
         return process.returncode
 
@@ -111,7 +111,7 @@ class Way:
     async def until(self, topic: str, count: int, seconds: float = 60) -> None:
         """Wait until the topic has so many records."""
         async with asyncio.timeout(seconds):
-            while len(await self.records(topic)) < count:  # noqa: ASYNC110 - nobody tells
+            while len(await self.records(topic)) < count:
                 await asyncio.sleep(0.1)
 
     async def records(self, topic: str) -> list[Record]:

@@ -1,0 +1,78 @@
+"""A replay lane's line on a real Kafka: the order of places, marks, restarts, and what comes too late."""
+
+import random
+
+import pytest
+
+from agents.deduplicate import Deduplicator
+from schemas import LAST, EnrichedArticle, ProgressMark, TaggedArticle, date_of, decode, encode, from_rfc3339, place_of
+from streams import lanes
+from streams.letters import read_letters
+from streams.read import line_of
+
+pytestmark = pytest.mark.kafka
+
+
+async def send_placed(way, placed, partition):
+    for place, value in placed:
+        await way.send([value], headers=[("khabar-place", place.encode())], partition=partition)
+
+
+async def send_mark(way, place, partition):
+    mark = encode(ProgressMark(place=place))
+    await way.send([mark], headers=[("khabar-mark", place.encode())], partition=partition)
+
+
+async def test_a_replay_decides_by_place_whatever_order_partitions_bring_and_however_often_it_restarts(
+    make_way, kafka, lane, write
+):
+    way = make_way(kafka, lane)
+    await way.make(kind="replay")
+    chance = random.Random(5)
+    day = 86_400_000_000
+    values = [write(number % 50, title=f"خبر {number}") for number in range(80)]
+    placed = sorted(
+        (place_of(1_400_000_000_000_000 + chance.randrange(9 * day), canceled=False, value=value), value)
+        for value in values
+    )
+    for number in range(0, 80, 8):  # partition by partition, so that the log is far from the order of places
+        part = placed[number : number + 8]
+        for partition in (3, 1, 0, 2):
+            await send_placed(way, part[partition::4], partition)
+        for partition in (2, 0, 3, 1):
+            await send_mark(way, part[-1][0], partition)
+    for partition in range(4):
+        await send_mark(way, LAST, partition)
+    way.start("normalize")
+    way.start("tag")
+    await way.drained("normalize", "tag")
+    restarts = 0
+    while (standing := await lanes.progress(way.settings)) is None or standing.passed != LAST:
+        code = await way.ended(way.start("deduplicate", KHABAR_TEST_BATCHES="1", KHABAR_TEST_LIMIT="12"), 90)
+        assert code == 9, way.said("deduplicate")
+        restarts += 1
+    assert restarts >= 3
+    last = way.start("deduplicate")
+    await way.drained("deduplicate")
+
+    tagged = {dict(record.headers).get("khabar-place"): record.value for record in await way.records("tagged")}
+    core, expected = Deduplicator.shipped(), []
+    for place, _ in placed:
+        event = core.decide(decode(TaggedArticle, tagged[place.encode()]), len(expected))
+        if event:
+            expected.append(encode(event[0]))
+    records = await way.records("enriched")
+    assert [line_of(record) for record in records] == list(range(len(expected)))
+    assert [record.value for record in records] == expected
+    for record in records:
+        place = dict(record.headers)["khabar-place"].decode()
+        assert from_rfc3339(decode(EnrichedArticle, record.value).seen_at) == date_of(place)
+
+    value = write(900)
+    late = place_of(1_400_000_000_000_000, canceled=False, value=value)
+    await send_placed(way, [(late, value), placed[3]], 0)
+    await way.drained("normalize", "tag", "deduplicate")
+    (letter,) = [letter async for letter in read_letters(way.settings)]
+    assert (letter.note.stage, letter.note.cause) == ("deduplicate", "late")
+    assert len(await way.records("enriched")) == len(expected)
+    assert last.poll() is None
