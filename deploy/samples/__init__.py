@@ -1,7 +1,7 @@
 """Articles written for Khabar, invented outlets and all, so that the demo and the tests have something true to life.
 
-`articles.jsonl` is read as it stands; every record of `broken.jsonl` and `huge.jsonl.gz` has to end in dead letters. The
-articles are of 1 to 4 May 2026; `source_id` is a name by which one finds an article again (`geneva-1`).
+`articles.jsonl` is read as it stands; every record of `broken.jsonl` and `huge.jsonl.gz` has to end in dead letters.
+The articles are of 1 to 4 May 2026; `source_id` is a name by which one finds an article again (`geneva-1`).
 """
 
 from collections.abc import Iterator
