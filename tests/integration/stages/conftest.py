@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import orjson
@@ -57,14 +57,15 @@ class Way:
         self, values: Sequence[bytes | None], headers: Sequence[Header] = (), partition: int | None = None
     ) -> None:
         """Raw records, spread over the partitions unless told otherwise."""
-        delivery = Delivery(self.settings)
         count = self.settings.partitions
-        await delivery.send(
-            Output(
-                self.names.name(RawArticle), number % count if partition is None else partition, b"k", value, headers
-            )
-            for number, value in enumerate(values)
+        await self.send_each(
+            (number % count if partition is None else partition, value, headers) for number, value in enumerate(values)
         )
+
+    async def send_each(self, records: Iterable[tuple[int, bytes | None, Sequence[Header]]]) -> None:
+        """Raw records: partition, value, headers."""
+        delivery, topic = Delivery(self.settings), self.names.name(RawArticle)
+        await delivery.send(Output(topic, partition, b"k", value, headers) for partition, value, headers in records)
         await delivery.close()
 
     def start(self, stage: str, **environment: object) -> subprocess.Popen[bytes]:
