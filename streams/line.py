@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaProducer
@@ -37,7 +37,7 @@ from streams.kafka import make_producer
 from streams.memory import LOG, Memory, recall
 from streams.read import LINE_HEADER, Record
 from streams.stage import Records, Stage, start_of
-from streams.topics import Header
+from streams.topics import FRAMING, Header, by_name
 from streams.turn import MARK, PLACE, RAW, TRACE, cloud_headers, refusal
 
 __all__ = ["Begin", "Entry", "LineStage", "Take", "Verdict"]
@@ -239,7 +239,8 @@ class LineStage(Stage):
                     own.append((LOG, self._log_offsets(tenure, event, entry.offset)))
                 yield Output(self.names.name(EnrichedArticle), 0, event.id.encode(), encode(event), own)
             elif isinstance(event, Story):
-                yield Output(self.names.name(Story), 0, event.id.encode(), encode(event), [*self._stories, *carried])
+                value = encode(fitting(event))
+                yield Output(self.names.name(Story), 0, event.id.encode(), value, [*self._stories, *carried])
 
     def _log_offsets(self, tenure: _Tenure, event: EnrichedArticle, offset: int) -> bytes:
         """Where in the log each of the article's decisions stands, as `lines` has their numbers."""
@@ -247,3 +248,14 @@ class LineStage(Stage):
             tenure.offsets[event.id] = []
         tenure.offsets[event.id].append(offset)
         return b",".join(str(each).encode() for each in tenure.offsets[event.id])
+
+
+def fitting(story: Story) -> Story:
+    """The story, with fewer of its members listed if they would be too large for its topic; all stay counted.
+
+    Only titles of tens of kilobytes come to that. What was decided cannot be refused any more, so it has to fit.
+    """
+    room = by_name(Story.topic).largest - FRAMING
+    while len(story.members) > 1 and len(encode(story)) > room:
+        story = replace(story, members=[story.members[0], *story.members[1 + (len(story.members) + 1) // 2 :]])
+    return story
