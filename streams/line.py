@@ -44,6 +44,8 @@ __all__ = ["Begin", "Entry", "LineStage", "Take", "Verdict"]
 
 log = logging.getLogger(__name__)
 
+_STORY_ROOM = by_name(Story.topic).largest - FRAMING  # bytes of a value; the rest is for its key and headers
+
 
 class Entry(NamedTuple):
     """A record of the story log, as a line takes it; `what` is None for a progress mark, which names `place`."""
@@ -239,7 +241,9 @@ class LineStage(Stage):
                     own.append((LOG, self._log_offsets(tenure, event, entry.offset)))
                 yield Output(self.names.name(EnrichedArticle), 0, event.id.encode(), encode(event), own)
             elif isinstance(event, Story):
-                value = encode(fitting(event))
+                value = encode(event)
+                if len(value) > _STORY_ROOM:
+                    value = encode(fitting(event))
                 yield Output(self.names.name(Story), 0, event.id.encode(), value, [*self._stories, *carried])
 
     def _log_offsets(self, tenure: _Tenure, event: EnrichedArticle, offset: int) -> bytes:
@@ -255,7 +259,6 @@ def fitting(story: Story) -> Story:
 
     Only titles of tens of kilobytes come to that. What was decided cannot be refused any more, so it has to fit.
     """
-    room = by_name(Story.topic).largest - FRAMING
-    while len(story.members) > 1 and len(encode(story)) > room:
+    while len(story.members) > 1 and len(encode(story)) > _STORY_ROOM:
         story = replace(story, members=[story.members[0], *story.members[1 + (len(story.members) + 1) // 2 :]])
     return story
