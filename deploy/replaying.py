@@ -51,7 +51,7 @@ async def replay_archive(
         inputs=archive.inputs(),
     )
     after = FIRST
-    if await lanes.find(settings) is not None:
+    if there := await lanes.find(settings) is not None:
         await lanes.create(settings, wanted)  # raises where it is another one
         after = await sent_up_to(settings)
     if after == LAST:
@@ -60,7 +60,8 @@ async def replay_archive(
     if after != FIRST:
         say(f"lane {settings.lane} has a part of it: going on from there")
     with archive.sorted(after=after, report=report) as sorter:
-        await lanes.create(settings, wanted)
+        if not there:
+            await lanes.create(settings, wanted)
         return await _maybe_working(settings, _send_and_follow(settings, sorter, after, report, work), work)
 
 

@@ -96,7 +96,7 @@ class _Sender:
         self._partitions = 0
 
     async def run(self, records: Iterable[Placed | Unplaced], lag: Lag) -> None:
-        self._partitions = len(await cluster.partitions(self._settings, self._topic))
+        self._partitions = await self._count()
         for group in _groups(records):
             await self._delivery.send([self._output(record) for record in group])
             self._standing.done += len(group)
@@ -109,6 +109,18 @@ class _Sender:
 
     async def close(self) -> None:
         await self._delivery.close()
+
+    async def _count(self) -> int:
+        while True:
+            try:
+                return len(await cluster.partitions(self._settings, self._topic))
+            except Unavailable as away:
+                await self._wait(str(away))
+
+    async def _wait(self, waiting: str) -> None:
+        self._standing.phase, self._standing.waiting = "waiting", waiting
+        self._report(self._standing)
+        await asyncio.sleep(_LOOK_S)
 
     def _output(self, record: Placed | Unplaced) -> Output:
         """Equal values go to one partition, so that a record sent again meets itself there."""
@@ -133,13 +145,10 @@ class _Sender:
                 worst = await lag.worst(("normalize", "tag"))
                 if worst.records <= AHEAD:
                     break
-                self._standing.waiting = str(worst)
                 self._standing.unserved = alone.look(await lag.unserved())
+                await self._wait(str(worst))
             except Unavailable as away:
-                self._standing.waiting = str(away)
-            self._standing.phase = "waiting"
-            self._report(self._standing)
-            await asyncio.sleep(_LOOK_S)
+                await self._wait(str(away))
         self._standing.phase, self._standing.waiting, self._standing.unserved = "sending", "", ()
 
 

@@ -48,7 +48,7 @@ def digest(file: Path) -> str:
     with file.open("rb") as opened:
         while block := opened.read(_BLOCK):
             hashed.update(block)
-    return f"{file.name} {file.stat().st_size} {hashed.hexdigest()}"
+    return f"{_printable(file.name)} {file.stat().st_size} {hashed.hexdigest()}"
 
 
 def read_lines(files: Sequence[Path]) -> Iterator[Line]:
@@ -57,7 +57,7 @@ def read_lines(files: Sequence[Path]) -> Iterator[Line]:
     Raises Misconfigured, which names the file and the line, where a file cannot be opened or its compression is broken.
     """
     for file in files:
-        name = "stdin" if file == STDIN else file.name
+        name = "stdin" if file == STDIN else _printable(file.name)
         number = 0
         try:
             with _open(file) as source:
@@ -70,6 +70,11 @@ def read_lines(files: Sequence[Path]) -> Iterator[Line]:
             ) from None
         except OSError as failed:
             raise Misconfigured(f"{name}: cannot be read after line {number}: {failed.strerror or failed}") from None
+
+
+def _printable(name: str) -> str:
+    """A name on disk may hold bytes that are no text; it travels in headers and in the lane's manifest."""
+    return name.encode("utf-8", "replace").decode()
 
 
 @contextmanager

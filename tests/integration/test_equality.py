@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -118,51 +118,62 @@ def news(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-class Workers:
-    """Stage processes by name, started again at once when they end; the name begins with the stage's."""
+class Processes:
+    """Commands by name; `again` starts what has failed or was killed once more, as whoever runs it would."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
-        self._environment = os.environ | {
-            "KHABAR_LANE": settings.lane,
-            "KHABAR_BROKER": settings.broker,
-            "KHABAR_METRICS_PORT": "0",
-        }
-        self._log = log.open("ab")
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self._said = log.open("ab")
+        self._words: dict[str, list[str]] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._before: dict[str, str] = {}
 
-    def start(self, name: str, before: str = "") -> None:
-        self._before[name] = before
-        words = khabar("worker", name.split("-")[0], before=before)
-        self._running[name] = subprocess.Popen(words, env=self._environment, stdout=self._log, stderr=self._log)
+    def start(self, name: str, words: list[str]) -> None:
+        self._words[name] = words
+        environment = os.environ | {"KHABAR_METRICS_PORT": "0"}
+        self._running[name] = subprocess.Popen(words, env=environment, stdout=self._said, stderr=self._said)
 
     def kill(self, name: str) -> None:
         self._running[name].send_signal(signal.SIGKILL)
 
     def again(self) -> None:
         for name, process in self._running.items():
-            if process.poll() is not None:
-                self.start(name, self._before[name])
+            if process.poll() not in (None, 0):
+                self.start(name, self._words[name])
+
+    def wait(self, name: str) -> None:
+        assert self._running[name].wait(60) == 0, self.last_words()
+
+    def wait_until(self, done: Callable[[], bool], seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not done():
+            assert time.monotonic() < until, self.last_words()
+            self.again()
+            time.sleep(0.2)
+
+    def last_words(self) -> str:
+        return self.log.read_text("utf-8", "replace")[-5000:]
 
     def stop(self) -> None:
         for process in self._running.values():
             process.kill()
         for process in self._running.values():
             process.wait()
-        self._log.close()
+        self._said.close()
 
 
 @contextmanager
-def working(settings: Settings, log: Path, *, slow: bool = False) -> Iterator[Workers]:
-    """Two normalizers, of which one may be slow, a tagger and a deduplicate."""
-    workers = Workers(settings, log)
+def replaying(settings: Settings, words: list[str], folder: Path) -> Iterator[Processes]:
+    """A replay, and as soon as its lane is there two normalizers, of which one is slow, a tagger and a deduplicate."""
+    processes = Processes(folder / "log")
     try:
-        workers.start("normalize-1", SLOW if slow else "")
-        for name in ("normalize-2", "tag", "deduplicate"):
-            workers.start(name)
-        yield workers
+        processes.start("replay", words)
+        processes.wait_until(lambda: asyncio.run(lanes.find(settings)) is not None, 120)
+        for name in ("normalize-1", "normalize-2", "tag", "deduplicate"):
+            stage = ["worker", name.split("-")[0], "--lane", settings.lane, "--broker", settings.broker]
+            processes.start(name, khabar(*stage, before=SLOW if name == "normalize-1" else ""))
+        yield processes
     finally:
-        workers.stop()
+        processes.stop()
 
 
 def shuffled(file: Path, folder: Path) -> Path:
@@ -179,19 +190,6 @@ def shuffled(file: Path, folder: Path) -> Path:
 def replay_words(settings: Settings, file: Path, pairs: list[str]) -> list[str]:
     maps = [word for pair in pairs for word in ("--map", pair)]
     return ["replay", str(file), "--lane", settings.lane, "--broker", settings.broker, *maps, *DATES]
-
-
-@contextmanager
-def sending(words: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("ab") as said, subprocess.Popen(words, stderr=said) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def last_words(log: Path) -> str:
-    return log.read_text("utf-8", "replace")[-5000:]
 
 
 def drained(settings: Settings) -> bool:
@@ -242,60 +240,43 @@ def chained(file: Path, pairs: list[str], folder: Path) -> Iterator[Callable[[],
             process.kill()
 
 
-def wait_until(done: Callable[[], bool], workers: Workers | None, log: Path, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < until, last_words(log)
-        if workers is not None:
-            workers.again()
-        time.sleep(0.2)
-
-
 def test_the_order_the_load_and_repeats_change_nothing(kafka: str, lane: str, news: Path, tmp_path: Path) -> None:
-    settings, log = Settings(broker=kafka, lane=lane), tmp_path / "log"
-    words = replay_words(settings, shuffled(news, tmp_path), [])
-    with chained(news, [], tmp_path) as chain, sending(khabar(*words, before=TIMID), log) as replay:
-        wait_until(lambda: asyncio.run(lanes.find(settings)) is not None, None, log, 60)
-        with working(settings, log, slow=True) as workers:
-            wait_until(lambda: drained(settings), workers, log, 240)
-        assert replay.wait(60) == 0, last_words(log)
+    settings = Settings(broker=kafka, lane=lane)
+    words = khabar(*replay_words(settings, shuffled(news, tmp_path), []), before=TIMID)
+    with chained(news, [], tmp_path) as chain, replaying(settings, words, tmp_path) as processes:
+        processes.wait_until(lambda: drained(settings), 240)
+        processes.wait("replay")
         assert_equal(settings, chain)
 
 
 def test_deaths_change_nothing(broker: Broker, lane: str, news: Path, tmp_path: Path) -> None:
     """The replay dies three times, workers ten times, the broker once, at random moments."""
-    settings, log = Settings(broker=broker.bootstrap, lane=lane), tmp_path / "log"
+    settings = Settings(broker=broker.bootstrap, lane=lane)
     words = khabar(*replay_words(settings, news, []), before=TIMID)
     with chained(news, [], tmp_path) as chain:
-        die_often(settings, broker, words, log, seconds=240)
+        die_often(settings, broker, words, tmp_path, seconds=240)
         assert_equal(settings, chain)
 
 
-def die_often(settings: Settings, broker: Broker, words: list[str], log: Path, seconds: float) -> None:
-    """Replay until the lane is drained, with workers of which one is slow, and deaths over the first of its time."""
+def die_often(settings: Settings, broker: Broker, words: list[str], folder: Path, seconds: float) -> None:
+    """Replay until the lane is drained, with deaths over the first of its time."""
     chance = random.Random(11)
     deaths = ["normalize-1", "normalize-2", "tag", "deduplicate"] * 2 + ["normalize-1", "deduplicate", "broker"]
     deaths += ["replay"] * 3
     chance.shuffle(deaths)
-    with ExitStack() as replays:
-        replay = replays.enter_context(sending(words, log))
-        wait_until(lambda: asyncio.run(lanes.find(settings)) is not None, None, log, 120)
-        with working(settings, log, slow=True) as workers:
-            while deaths and not drained(settings):
-                time.sleep(chance.uniform(0.2, 2.5))
-                victim = deaths.pop()
-                if victim == "broker":
-                    broker.kill()
-                    broker.start()
-                elif victim != "replay":
-                    workers.kill(victim)
-                elif replay.poll() is None:
-                    replay.kill()
-                    replay = replays.enter_context(sending(words, log))
-                workers.again()
-            assert not deaths, f"the lane was drained before these deaths: {deaths}"
-            wait_until(lambda: drained(settings), workers, log, seconds)
-        assert replay.wait(60) == 0, last_words(log)
+    with replaying(settings, words, folder) as processes:
+        while deaths and not drained(settings):
+            time.sleep(chance.uniform(0.2, 2.5))
+            victim = deaths.pop()
+            if victim == "broker":
+                broker.kill()
+                broker.start()
+            else:
+                processes.kill(victim)
+            processes.again()
+        assert not deaths, f"the lane was drained before these deaths: {deaths}"
+        processes.wait_until(lambda: drained(settings), seconds)
+        processes.wait("replay")
 
 
 def ant(data: Path) -> list[bytes]:
@@ -323,14 +304,12 @@ def test_news_of_years_ago_come_out_equal(
     data: Path, kafka: str, lane: str, tmp_path: Path, archive: Callable[[Path], list[bytes]], pairs: list[str]
 ) -> None:
     """Two thousand of them, out of order and some twice, past a slow normalizer."""
-    lines, settings, log = archive(data), Settings(broker=kafka, lane=lane), tmp_path / "log"
+    lines, settings = archive(data), Settings(broker=kafka, lane=lane)
     file = written(lines[:: len(lines) // 2000], tmp_path)
     words = khabar(*replay_words(settings, shuffled(file, tmp_path), pairs))
-    with chained(file, pairs, tmp_path) as chain, sending(words, log) as replay:
-        wait_until(lambda: asyncio.run(lanes.find(settings)) is not None, None, log, 120)
-        with working(settings, log, slow=True) as workers:
-            wait_until(lambda: drained(settings), workers, log, 600)
-        assert replay.wait(60) == 0, last_words(log)
+    with chained(file, pairs, tmp_path) as chain, replaying(settings, words, tmp_path) as processes:
+        processes.wait_until(lambda: drained(settings), 600)
+        processes.wait("replay")
         assert_equal(settings, chain)
 
 
@@ -341,9 +320,9 @@ def test_all_news_of_years_ago_come_out_equal(
     data: Path, broker: Broker, lane: str, tmp_path: Path, archive: Callable[[Path], list[bytes]], pairs: list[str]
 ) -> None:
     """All of them, in the same way, while replay, workers and broker die."""
-    settings, log = Settings(broker=broker.bootstrap, lane=lane), tmp_path / "log"
+    settings = Settings(broker=broker.bootstrap, lane=lane)
     file = written(archive(data), tmp_path)
     words = khabar(*replay_words(settings, shuffled(file, tmp_path), pairs))
     with chained(file, pairs, tmp_path) as chain:
-        die_often(settings, broker, words, log, seconds=3600)
+        die_often(settings, broker, words, tmp_path, seconds=3600)
         assert_equal(settings, chain)

@@ -23,6 +23,13 @@ def test_every_line_carries_its_file_and_number(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_whose_name_is_no_text_can_still_be_named(tmp_path: Path) -> None:
+    file = tmp_path / "\udce9t\udce9.jsonl"
+    file.write_bytes(b"1\n")
+    assert [line.where for line in read_lines([file])] == ["?t?.jsonl:1"]
+    assert digest(file).startswith("?t?.jsonl 2 ")
+
+
 def test_gzip_is_told_by_its_bytes_and_may_have_several_members(tmp_path: Path) -> None:
     file = tmp_path / "packed.jsonl"
     file.write_bytes(gzip.compress(b"1\n2\n") + gzip.compress(b"3\n"))
