@@ -287,7 +287,7 @@ async def test_what_is_too_far_behind_is_the_worst_partition(settings: Settings,
 
 @pytest.fixture
 def command(kafka: str, lane: str, make: Callable[..., Archive]) -> list[str]:
-    files = [str(each) for each in make(20_000).files]
+    files = [str(each) for each in make(8_000).files]
     return [sys.executable, "-m", "deploy", "replay", *files, "--lane", lane, "--broker", kafka, "--from", "2015-01-01"]
 
 
@@ -317,7 +317,7 @@ def test_the_command_that_was_killed_goes_on_when_it_is_given_again(settings: Se
     assert second.returncode == 130
     sent = asyncio.run(sent_in(settings))
     assert_marks_hold(sent)
-    assert len({record.value for each in sent.values() for record in each if header(record, PLACE)}) == 20_000
+    assert len({record.value for each in sent.values() for record in each if header(record, PLACE)}) == 8_000
 
 
 def test_a_replay_that_works_itself_ends_when_the_lane_is_done(
