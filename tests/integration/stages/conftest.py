@@ -25,14 +25,16 @@ ROOT = Path(__file__).parents[3]
 WORDS = ["ميناء", "سفينة", "مرفأ", "بحار", "شراع", "موجة", "جزيرة", "منارة", "صياد", "شبكة", "قارب", "ساحل", "ملاح"]
 
 
-def article(number: int, *, title: str | None = None, **fields: object) -> bytes:
-    """An article of its own; the words that it is made of say nothing."""
+def article(number: int, *, title: str | None = None, body_size: int | None = None, **fields: object) -> bytes:
+    """An article of its own; the words that it is made of say nothing. `body_size`: a body of so many bytes."""
     words = [WORDS[(number * 7 + each * each * (1 + number % 13)) % len(WORDS)] for each in range(40)]
     made = RawArticle(
         source="marsa.example",
         source_id=f"a{number}",
         title=title or f"خبر {number} من {' '.join(words[:5])}",
-        body=f"{' '.join(words)} {number}",
+        body=f"{' '.join(words)} {number}"
+        if body_size is None
+        else ("x" * 8 + " ") * (body_size // 9) + "y" * (body_size % 9),
         published_at="2026-05-01T09:30:00Z",
         **fields,
     )
