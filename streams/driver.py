@@ -94,6 +94,12 @@ class Consumer(faust_aiokafka.Consumer):
         self.next = await self.app.take_over(partitions, self.generation)
         self.done = dict(self.next)  # also where it was not committed: a line may know better how far it is
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Faust seeks only where there is something to read; a standby, too, has to let go of what it had."""
+        await super().on_partitions_assigned(assigned, generation_id)
+        if not assigned:
+            await self.perform_seek()
+
     async def _drain_messages(self, fetcher: Any) -> None:
         """Move what is fetched to the agent's queue, until stopped."""
         stale = True

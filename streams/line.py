@@ -44,6 +44,7 @@ __all__ = ["Begin", "Entry", "LineStage", "Take", "Verdict"]
 
 log = logging.getLogger(__name__)
 
+_FOREIGN = -1  # the raw partition of what came from none; its offsets are the log's own, so that it too counts once
 _STORY_ROOM = by_name(Story.topic).largest - FRAMING  # bytes of a value; the rest is for its key and headers
 
 
@@ -127,15 +128,21 @@ class LineStage(Stage):
 
     async def given(self, partitions: set[TP]) -> dict[TP, int]:
         """Shut out whoever still writes, then restore, then say where to read on."""
-        begin, window_us = await self._beginning()
+        begin, window_us = await asyncio.shield(self._beginning())
         async with self._sending:  # what is being committed is finished first; what was only thought of is dropped
             old, self._tenure = self._tenure, None
             if old is not None:
                 await old.producer.stop()
+            if not partitions:  # a standby
+                return {}
             producer = make_producer(self.settings, transactional_id=self.names.group(self.name), linger_ms=0)
-            await producer.start()
-            memory = await recall(self.settings, self.lane, window_us)
-            take = await asyncio.to_thread(begin, memory)
+            try:
+                await producer.start()
+                memory = await recall(self.settings, self.lane, window_us)
+                take = await asyncio.to_thread(begin, memory)
+            except BaseException:  # also a rebalance in the middle of it
+                await producer.stop()
+                raise
             self._tenure = _Tenure(producer, take, memory.offsets)
         return await self._resume(partitions, memory.progress)
 
@@ -202,7 +209,7 @@ class LineStage(Stage):
     # What is sent.
 
     def _take(self, tenure: _Tenure, records: list[Record]) -> tuple[Outputs, Verdict]:
-        verdict = tenure.take([entry for record in records if (entry := self._entry(record)) is not None])
+        verdict = tenure.take([self._entry(record) for record in records])
         outputs: Outputs = defaultdict(deque)
         for line, entry, events in verdict.decided:
             for output in self._events(tenure, line, entry, events):
@@ -215,19 +222,22 @@ class LineStage(Stage):
             outputs[topic, 0].append(Output(topic, 0, lanes.PROGRESS_KEY, encode(verdict.progress), []))
         return outputs, verdict
 
-    def _entry(self, record: Record) -> Entry | None:
+    def _entry(self, record: Record) -> Entry:
         headers = dict(record.headers)
+        try:
+            partition, _, offset = headers[RAW].partition(b":")
+            raw = int(partition), int(offset)
+            place = (headers.get(MARK) or headers.get(PLACE) or b"").decode()
+        except (KeyError, ValueError, AttributeError):
+            foreign = Refused(f"the record has no header {RAW} that says where it came from: no stage of ours wrote it")
+            return Entry(record.offset, (_FOREIGN, record.offset), "", foreign, record)
         what: TaggedArticle | Exception | None = None
         if MARK not in headers:
-            if record.value is None:
-                return None
             try:
-                what = decode(TaggedArticle, record.value)
+                what = decode(TaggedArticle, record.value or b"")
             except Refused as refused:
                 what = refused
-        partition, _, offset = headers[RAW].partition(b":")
-        place = headers.get(MARK) or headers.get(PLACE) or b""
-        return Entry(record.offset, (int(partition), int(offset)), place.decode(), what, record)
+        return Entry(record.offset, raw, place, what, record)
 
     def _events(self, tenure: _Tenure, line: int, entry: Entry, events: list[Event]) -> Iterable[Output]:
         headers: Mapping[str, bytes] = dict(entry.record.headers)

@@ -231,7 +231,8 @@ class Stage(faust.App):
 
     async def given(self, partitions: set[TP]) -> dict[TP, int]:
         """Positions to read on from; a stage with a memory restores it here. Raises Misconfigured if one is gone."""
-        return {each: start_of(each, found) for each, found in (await self.consumer.bounds(partitions)).items()}
+        bounds = await self.consumer.bounds(partitions) if partitions else {}
+        return {each: start_of(each, found) for each, found in bounds.items()}
 
     async def _watch(self) -> None:
         """Notice a topic that was deleted or made anew: Kafka's client would wait in silence, or skip what is there."""
