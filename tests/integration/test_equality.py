@@ -21,6 +21,7 @@ import pytest
 from deploy.broker import Broker
 from schemas import LAST, Unavailable
 from streams import lanes
+from streams.letters import read_letters
 from streams.read import read_topic, without_repeats
 from streams.settings import Settings
 
@@ -209,30 +210,39 @@ def _between(ours: bytes, theirs: bytes) -> dict[str, tuple[object, object]]:
     return {each: (here[each], there[each]) for each in here if here[each] != there[each]}
 
 
-def assert_equal(settings: Settings, chain: Callable[[], tuple[list[bytes], list[bytes]]]) -> None:
-    """Every line of both, and with that the newest of each id: no line is compacted away this soon."""
-    for name, expected in zip(("enriched", "stories"), chain(), strict=True):
-        found = asyncio.run(_topic(settings, name))
+def assert_equal(settings: Settings, chain: Callable[[], dict[str, list[bytes]]]) -> None:
+    """Every line of both, and with that the newest of each id: no line is compacted away this soon. And the same
+    records refused, for the same causes, however often each was."""
+    wanted = chain()
+    for name in ("enriched", "stories"):
+        found, expected = asyncio.run(_topic(settings, name)), wanted[name]
         for number, (ours, theirs) in enumerate(zip(found, expected, strict=False)):
             assert ours == theirs, (
                 f"{name} differ at {number} of {len(found)} and {len(expected)}: {_between(ours, theirs)}"
             )
-        assert len(found) == len(expected), name
-    assert expected, "nothing was compared"
+        assert len(found) == len(expected) > 0, name
+    refused = {(each["cause"], each["value"].encode()) for each in map(orjson.loads, wanted["letters"])}
+    assert asyncio.run(_letters(settings)) == refused
+
+
+async def _letters(settings: Settings) -> set[tuple[str, bytes | None]]:
+    """Cause and bytes of each dead letter; a record that was sent again is refused again."""
+    return {(each.note.cause, each.value) async for each in read_letters(settings)}
 
 
 @contextmanager
-def chained(file: Path, pairs: list[str], folder: Path) -> Iterator[Callable[[], tuple[list[bytes], list[bytes]]]]:
-    """`khabar process` over the file, beside whatever else goes on; its articles and stories once it has ended."""
-    articles, stories = folder / "articles.jsonl", folder / "stories.jsonl"
+def chained(file: Path, pairs: list[str], folder: Path) -> Iterator[Callable[[], dict[str, list[bytes]]]]:
+    """`khabar process` over the file, beside whatever else goes on; what it has written once it has ended."""
+    outputs = {name: folder / f"{name}.jsonl" for name in ("enriched", "stories", "letters")}
     maps = [word for pair in pairs for word in ("--map", pair)]
-    words = ["process", str(file), *maps, *DATES, "-o", str(articles), "--stories", str(stories)]
+    words = ["process", str(file), *maps, *DATES, "-o", str(outputs["enriched"])]
+    words += ["--stories", str(outputs["stories"]), "--letters", str(outputs["letters"])]
     with subprocess.Popen(khabar(*words), stderr=subprocess.PIPE) as process:
 
-        def outcome() -> tuple[list[bytes], list[bytes]]:
+        def outcome() -> dict[str, list[bytes]]:
             _, said = process.communicate()
             assert process.returncode == 0, said.decode()
-            return articles.read_bytes().splitlines(), stories.read_bytes().splitlines()
+            return {name: output.read_bytes().splitlines() for name, output in outputs.items()}
 
         try:
             yield outcome
