@@ -50,6 +50,23 @@ async def test_a_stage_killed_in_the_middle_loses_nothing(way, write):
     await follow_the_line(way)
 
 
+async def test_partitions_move_between_workers_and_nothing_is_lost(way, write):
+    count = 800
+    await way.send([write(number) for number in range(count)])
+    first = way.start("normalize", KHABAR_TEST_SLOW="0.01", KHABAR_TEST_LIMIT="20")
+    await way.until("normalized", 40)
+    way.start("normalize", KHABAR_TEST_SLOW="0.005", KHABAR_TEST_LIMIT="20")
+    way.start("tag")
+    way.start("deduplicate")
+    await way.until("normalized", 300)
+    first.send_signal(signal.SIGTERM)
+    assert await way.ended(first) == 0
+    await way.drained("normalize", "tag", "deduplicate")
+    found = Counter(event["source_id"] for event in await way.values("enriched"))
+    assert found == Counter(f"a{number}" for number in range(count))
+    await follow_the_line(way)
+
+
 async def test_stages_outlive_a_broker_that_is_killed(broker, make_way, lane, write):
     way = make_way(broker.bootstrap, lane)
     await way.make()
