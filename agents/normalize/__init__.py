@@ -21,7 +21,7 @@ from schemas import Attribution, CleanText, Field, NormalizedArticle, RawArticle
 __all__ = ["Normalizer"]
 
 # Raised with every change that changes what comes out: a lane is pinned to it.
-_CODE = "1"
+_CODE = "2"
 
 _TABLES = ("words.txt", "agencies.tsv", "cities.txt")
 

@@ -29,7 +29,7 @@ class Aside(NamedTuple):
 # the same words are news: a report about an agency, a city between two dashes.
 _HEAD = 160
 _SOON = 48  # the first part of a dateline, or a signature that is all of a line, is no longer
-_BREAK = re.compile(r" [-:,/|(]|\n")
+_BREAK = re.compile(r"(?<!\S)[-:,/|(]|\n")
 # A source named at the end of the last sentence; what follows must be a medium, for «نقلا عن» begins news as well.
 _SOURCE = re.compile(
     r"(?<!\S)(?:(?:المصدر|المصادر|مصدر الخبر) : [^\n]{2,60}"
@@ -82,6 +82,15 @@ class Asides:
             rf'(?:" )?(?:{_NAME} {_SEP} )?{part}(?:(?: {_SEP})? {part}| {_SEP} {_NAME}(?= [-:|)]|\n))*'
             r'(?:(?: [-":/|)](?!\S))+(?=\s)|(?<=\))(?= )|(?=\n))'
         )
+        # By form alone, where no table knows who reports: in brackets after a place, then a dash (or a colon, if the
+        # place is known or a date stands by it); or on a line of its own, a dash between the two. A line like it must
+        # not follow: that is a list of matches.
+        reporter = rf"\( (?:(?!(?:{_TELLS}) )[\w.]+ ){{1,4}}\)"
+        self._unknown = re.compile(
+            rf"(?:(?:{city})|{_NAME}(?: ,| {_SEP})? (?:{_DATE})(?: ,| {_SEP})?) {reporter}(?: [-:])+(?=\s)"
+            rf"|{_NAME} {reporter}(?: -)+(?=\s)|{_NAME} - {_NAME}(?: :)?(?=\n)(?!\n[^\n]{{0,{_SOON}}} - )"
+            r"|(?:\( )?(?:متابعات|متابعه|خاص)(?: \))?(?:(?: [-:/|])+(?=\s)|(?<=\))(?= )|(?=\n))"
+        )
         self._byline = re.compile(rf"(?:{_WRITERS})(?: [-:/])? {_NAME}(?:(?: [-:])+(?=\s)|(?=\n))")
         self._signature = re.compile(rf"(?:المصدر |نقلا عن )?(?:: )?(?:[-(\[] )*{agencies}(?: [)\]-])*(?: \.)?")
 
@@ -102,9 +111,10 @@ class Asides:
                 return
             kind: Literal["dateline", "byline"] = "dateline"
             match = self._dateline.match(text, at, at + _HEAD)
-            if match is None:
+            if match is None and (match := self._byline.match(text, at, at + _HEAD)) is not None:
                 kind = "byline"
-                match = self._byline.match(text, at, at + _HEAD)
+            if match is None:
+                match = self._unknown.match(text, at, at + _HEAD)
             if match is None or match.end() >= len(text) - 1:
                 return
             yield Aside(at, match.end(), kind)
