@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import Any
 
 from agents.deduplicate.conflicts import Names, names_of
 from agents.deduplicate.fingerprint import MAKER, Print, unpack
-from agents.deduplicate.memory import MEMORY_US, Entry, date_us
+from agents.deduplicate.memory import MEMORY_US, Entry, date_us, microseconds
 from agents.deduplicate.relations import Relations
 from agents.deduplicate.stories import StoryMemory
 from agents.deduplicate.window import Live, Window
@@ -22,7 +23,6 @@ from schemas import (
     Relation,
     StoryRef,
     TaggedArticle,
-    from_rfc3339,
     to_rfc3339,
 )
 
@@ -31,6 +31,7 @@ __all__ = ["VERSION", "Deduplicator"]
 # Raise it with every change that may change a decision: a replay lane is pinned to it.
 VERSION = f"1/{MAKER}"
 _COPIED = [each.name for each in fields(Article)]
+_copied = attrgetter(*_COPIED)
 
 
 class Deduplicator:
@@ -75,7 +76,7 @@ class Deduplicator:
             return []
         entry = self._ids.get(article.id)
         lines = [*(entry.lines if entry else ()), Decision(line=line, version=article.version)]
-        clock_us = max(self._window.clock_us, from_rfc3339(article.seen_at))
+        clock_us = max(self._window.clock_us, microseconds(article.seen_at))
         live: Live | None = None
         if article.status == "usable":
             event, live = self._usable(article, entry, lines, clock_us)
@@ -114,7 +115,7 @@ class Deduplicator:
         if event.story is None:
             return [event]
         story = self._stories.get(event.story.id) or StoryMemory(event.story.id)
-        return [event, story.event(event.lines[-1].line, from_rfc3339(event.seen_at))]
+        return [event, story.event(event.lines[-1].line, event.seen_at)]
 
     def _learn(self, event: EnrichedArticle) -> None:
         entry = Entry.of(event)
@@ -152,12 +153,12 @@ class Deduplicator:
         clock_us = self._window.clock_us
         for event in sorted(enriched, key=lambda each: each.lines[-1].line):
             self._learn(event)
-            clock_us = max(clock_us, from_rfc3339(event.seen_at))
+            clock_us = max(clock_us, microseconds(event.seen_at))
         for line, article in log:
             entry = self._ids.get(article.id)
             if entry is None or all(each.line != line for each in entry.lines):
                 continue
-            self._window.forward(from_rfc3339(article.seen_at))
+            self._window.forward(microseconds(article.seen_at))
             if article.status == "usable" and article.fingerprint is not None and entry.story is not None:
                 print_ = unpack(article.fingerprint)
                 self._window.add(
@@ -184,12 +185,13 @@ def _enriched(
     story: StoryRef | None,
     **changes: Any,
 ) -> EnrichedArticle:
-    copied = {name: getattr(article, name) for name in _COPIED}
+    copied: dict[str, Any] = dict(zip(_COPIED, _copied(article), strict=True))
     copied["provenance"] = article.provenance | {"deduplicate": VERSION}
     copied["entities"] = article.entities
     copied["covered_until"] = None if entry is None or entry.covered_us is None else to_rfc3339(entry.covered_us)
+    copied |= changes
     before = {each.version for each in lines[:-1]} - {article.version}
-    return EnrichedArticle(revision=len(before), relation=relation, story=story, lines=lines, **(copied | changes))
+    return EnrichedArticle(revision=len(before), relation=relation, story=story, lines=lines, **copied)
 
 
 def _canceled(article: TaggedArticle, entry: Entry | None, lines: list[Decision]) -> EnrichedArticle:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from sys import intern
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -103,10 +103,15 @@ def _foreign(ours: Names, theirs: Names) -> list[str]:
 
 def _slots(a: Array32, b: Array32) -> Iterator[tuple[int, int]]:
     """Positions of words that only one text has, after the same two words or before the same two."""
-    only_a, only_b = ~np.isin(a, b), ~np.isin(b, a)
+    only_a, only_b = _missing(a, b), _missing(b, a)
     yield from _after(a, b, only_a, only_b)
     for i, j in _after(a[::-1], b[::-1], only_a[::-1], only_b[::-1]):
         yield len(a) - 1 - i, len(b) - 1 - j
+
+
+def _missing(ours: Array32, theirs: Array32) -> Bools:
+    ordered = np.sort(theirs)
+    return cast(Bools, ordered.take(ordered.searchsorted(ours), mode="clip") != ours)
 
 
 def _after(a: Array32, b: Array32, only_a: Bools, only_b: Bools) -> Iterator[tuple[int, int]]:

@@ -30,11 +30,16 @@ class Overlap(NamedTuple):
 
 def overlap(a: Print, b: Print) -> Overlap:
     """How much of their shingles two texts share; nothing if one has fewer than three words."""
-    one, other = np.unique(shingles(a.words)), np.unique(shingles(b.words))
+    one, other = _distinct(shingles(a.words)), _distinct(shingles(b.words))
     if not len(one) or not len(other):
         return Overlap(0.0, 0.0)
-    shared = len(np.intersect1d(one, other, assume_unique=True))
+    shared = len(one) + len(other) - len(_distinct(np.concatenate((one, other))))
     return Overlap(shared / min(len(one), len(other)), shared / (len(one) + len(other) - shared))
+
+
+def _distinct(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    ordered = np.sort(values)
+    return ordered[np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))] if len(ordered) else ordered
 
 
 def passages(here: Print, there: Print) -> list[Passage]:

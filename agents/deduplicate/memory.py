@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from schemas import (
     Article,
@@ -16,12 +17,15 @@ from schemas import (
     from_rfc3339,
 )
 
-__all__ = ["MEMORY_US", "Entry", "date_us", "things"]
+__all__ = ["MEMORY_US", "Entry", "date_us", "microseconds", "things"]
 
 # 90 days, as long as compacted topics keep an article: an old item seen again is a repeat and not a new story.
 MEMORY_US = 90 * 86_400_000_000
 # Things counted for each article, those mentioned most; an article of 300 words names some fifteen.
 THINGS = 40
+
+# Each date of an article is asked for several times within one decision.
+microseconds = lru_cache(maxsize=64)(from_rfc3339)
 
 
 @dataclass(slots=True)
@@ -33,7 +37,6 @@ class Entry:
     status: Status
     version: str
     date_us: int
-    published_us: int | None
     seen_us: int
     covered_us: int | None
     story: StoryRef | None
@@ -56,9 +59,8 @@ class Entry:
             status=event.status,
             version=event.version,
             date_us=date_us(event),
-            published_us=None if event.published_at is None else from_rfc3339(event.published_at),
-            seen_us=from_rfc3339(event.seen_at),
-            covered_us=None if event.covered_until is None else from_rfc3339(event.covered_until),
+            seen_us=microseconds(event.seen_at),
+            covered_us=None if event.covered_until is None else microseconds(event.covered_until),
             story=event.story,
             language=event.language,
             member=member,
@@ -68,7 +70,7 @@ class Entry:
 
 def date_us(article: Article) -> int:
     """Event time in microseconds: when it was published, else when it was seen."""
-    return from_rfc3339(article.published_at or article.seen_at)
+    return microseconds(article.published_at or article.seen_at)
 
 
 def things(entities: Iterable[Entity]) -> tuple[tuple[str, str, str], ...]:

@@ -39,7 +39,12 @@ class Relations:
             return Relation(kind="new"), None
         self._probe.load(print_)
         try:
-            scored = [(-self._score(print_, date_us, live), live.line, live) for live in candidates]
+            # The same text is the same text whenever it comes: no hours off, and the earliest copy is the best.
+            others = [
+                (live.print, 0 if live.print.exact == print_.exact else live.date_us - date_us) for live in candidates
+            ]
+            scores = self._probe.scores(others)
+            scored = [(-score, live.line, live) for score, live in zip(scores, candidates, strict=True)]
             scored.sort(key=lambda each: each[:2])
             for negative, _, live in scored[:CLOSE]:
                 found = self._kind(print_, names, live, -negative)
@@ -48,11 +53,6 @@ class Relations:
         finally:
             self._probe.clear(print_)
         return Relation(kind="new"), None
-
-    def _score(self, print_: Print, date_us: int, live: Live) -> int:
-        # The same text is the same text whenever it comes: no hours are taken off, and the earliest copy is the best.
-        apart = 0 if live.print.exact == print_.exact else live.date_us - date_us
-        return self._probe.score(live.print, apart)
 
     def _kind(self, print_: Print, names: Names, live: Live, score: int) -> tuple[RelationKind, Overlap] | None:
         if live.print.exact == print_.exact:

@@ -9,11 +9,13 @@ whatever the order of its terms, so equal scores are equal everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from itertools import accumulate
 
 import numpy as np
 
-from agents.deduplicate.fingerprint import ONE, PLACES, Print
+from agents.deduplicate.fingerprint import ONE, PLACES, Array16, Array32, Print
 
 __all__ = ["UNIT", "Probe", "cosines"]
 
@@ -39,7 +41,7 @@ class Probe:
     def load(self, one: Print) -> None:
         """Lay out the vectors of `one`; take them off with `clear` before the next."""
         self._words = len(one.words)
-        scaled = one.both.copy()
+        scaled = one.both.astype(np.int32)
         scaled[: len(one.terms)] *= _FULL
         scaled[len(one.terms) :] *= _LEAD
         np.add.at(self._weights, one.places_of_both, scaled)
@@ -48,18 +50,35 @@ class Probe:
         """Take the vectors of `one` off again."""
         self._weights[one.places_of_both] = 0
 
+    def scores(self, others: Sequence[tuple[Print, int]]) -> list[int]:
+        """The score against each of these, which are so many microseconds before or after it."""
+        places = np.concatenate([other.places_of_both for other, _ in others])
+        weights = np.concatenate([other.both for other, _ in others])
+        starts = [0, *accumulate(len(other.both) for other, _ in others)][:-1]
+        likes = np.add.reduceat(self._weights.take(places) * weights, starts).tolist()
+        return [like - self._off(other, apart_us) for like, (other, apart_us) in zip(likes, others, strict=True)]
+
     def score(self, other: Print, apart_us: int) -> int:
         """The score of the article laid out against `other`, `apart_us` microseconds before or after it."""
-        like = int(self._weights[other.places_of_both] @ other.both)
+        return self.scores([(other, apart_us)])[0]
+
+    def _off(self, other: Print, apart_us: int) -> int:
+        """What is taken off for the hours between them, and for few words."""
         words = min(self._words, len(other.words))
         short = _SHORT[words] if words < _ENOUGH else 0
-        return like - _HOUR * abs(apart_us) // _HOUR_US - short
+        return _HOUR * abs(apart_us) // _HOUR_US + short
 
 
 def cosines(a: Print, b: Print) -> tuple[float, float]:
     """The cosine of the whole texts and that of title and lead, to four places."""
-    _, ours, theirs = np.intersect1d(a.terms, b.terms, assume_unique=True, return_indices=True)
-    full = int(a.weights[ours].astype(np.int64) @ b.weights[theirs].astype(np.int64))
-    _, ours, theirs = np.intersect1d(a.terms[a.lead], b.terms[b.lead], assume_unique=True, return_indices=True)
-    lead = int(a.lead_weights[ours].astype(np.int64) @ b.lead_weights[theirs].astype(np.int64))
+    full = _product(a.terms, a.weights, b.terms, b.weights)
+    lead = _product(a.terms[a.lead], a.lead_weights, b.terms[b.lead], b.lead_weights)
     return round(full / (ONE * ONE), 4), round(lead / (ONE * ONE), 4)
+
+
+def _product(terms: Array32, weights: Array16, others: Array32, of_others: Array16) -> int:
+    if not len(terms):
+        return 0
+    at = terms.searchsorted(others)
+    shared = terms.take(at, mode="clip") == others
+    return int(weights[at[shared]].astype(np.int64) @ of_others[shared].astype(np.int64))

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Generic, TypeVar
 
 from agents.deduplicate.memory import Entry
-from schemas import Label, Member, Story, StoryEntity, StorySource, to_rfc3339
+from schemas import Label, Member, Story, StoryEntity, StorySource
 
 __all__ = ["StoryMemory"]
 
@@ -16,6 +16,7 @@ MEMBERS = 200
 SOURCES = 100
 ENTITIES = 20
 _OWN = ("new", "same-story")  # what is not (part of) another's text
+_LABELS: dict[str, Label] = {"PERS": "PERS", "LOC": "LOC", "ORG": "ORG", "MISC": "MISC"}
 
 K = TypeVar("K", bound=tuple[str, ...])
 
@@ -53,8 +54,8 @@ class StoryMemory:
         self._lines: list[int] = []
         self._sources: Ranking[tuple[str]] = Ranking()
         self._own: Counter[str] = Counter()
-        self._published: list[int] = []
-        self._seen: list[int] = []
+        self._published: list[tuple[int, str]] = []
+        self._seen: list[tuple[int, str]] = []
         self._entities: Ranking[tuple[str, str, str]] = Ranking()
 
     def __len__(self) -> int:
@@ -66,9 +67,8 @@ class StoryMemory:
         insort(self._lines, line)
         self._members[line] = entry
         self._count(entry, 1)
-        if entry.published_us is not None:
-            insort(self._published, entry.published_us)
-        insort(self._seen, entry.seen_us)
+        for dates, date in self._dates(entry):
+            insort(dates, date)
 
     def leave(self, entry: Entry) -> None:
         """Let a member go, as it was when it joined."""
@@ -76,9 +76,16 @@ class StoryMemory:
         del self._lines[bisect_left(self._lines, line)]
         del self._members[line]
         self._count(entry, -1)
-        if entry.published_us is not None:
-            del self._published[bisect_left(self._published, entry.published_us)]
-        del self._seen[bisect_left(self._seen, entry.seen_us)]
+        for dates, date in self._dates(entry):
+            del dates[bisect_left(dates, date)]
+
+    def _dates(self, entry: Entry) -> list[tuple[list[tuple[int, str]], tuple[int, str]]]:
+        member = entry.member
+        assert member is not None  # noqa: S101
+        found = [(self._seen, (entry.seen_us, member.seen_at))]
+        if member.published_at is not None:
+            found.append((self._published, (entry.date_us, member.published_at)))
+        return found
 
     def _count(self, entry: Entry, by: int) -> None:
         member = entry.member
@@ -91,12 +98,11 @@ class StoryMemory:
         for thing in entry.things:
             self._entities.change(thing, by)
 
-    def event(self, line: int, seen_us: int) -> Story:
-        """The story as of the decision of that line; `seen_us` stands in where every member was canceled."""
+    def event(self, line: int, seen_at: str) -> Story:
+        """The story as of the decision of that line; `seen_at` stands in where every member was canceled."""
         listed = self._lines if len(self._lines) <= MEMBERS else [self._lines[0], *self._lines[1 - MEMBERS :]]
         entries = [self._members[each] for each in listed]
         members: list[Member] = [each.member for each in entries if each.member is not None]
-        labels: dict[str, Label] = {"PERS": "PERS", "LOC": "LOC", "ORG": "ORG", "MISC": "MISC"}
         return Story(
             id=self.id,
             headline=next((each.title for each in members if each.title), None),
@@ -105,12 +111,12 @@ class StoryMemory:
             members=members,
             sources=[StorySource(source=key[0], articles=count) for key, count in self._sources.top(SOURCES)],
             distinct_texts=len(self._own),
-            first_published_at=to_rfc3339(self._published[0]) if self._published else None,
-            last_published_at=to_rfc3339(self._published[-1]) if self._published else None,
-            first_seen_at=to_rfc3339(self._seen[0] if self._seen else seen_us),
-            last_seen_at=to_rfc3339(self._seen[-1] if self._seen else seen_us),
+            first_published_at=self._published[0][1] if self._published else None,
+            last_published_at=self._published[-1][1] if self._published else None,
+            first_seen_at=self._seen[0][1] if self._seen else seen_at,
+            last_seen_at=self._seen[-1][1] if self._seen else seen_at,
             entities=[
-                StoryEntity(id=thing, name=name, label=labels[label], articles=count)
+                StoryEntity(id=thing, name=name, label=_LABELS[label], articles=count)
                 for (thing, name, label), count in self._entities.top(ENTITIES)
             ],
             line=line,

@@ -7,9 +7,12 @@ CANDIDATES nearest, so that a flood of like articles costs no more than that.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from agents.deduplicate.conflicts import Names
 from agents.deduplicate.fingerprint import Print
@@ -28,7 +31,7 @@ SHINGLES = 2
 POSTINGS = 128
 CANDIDATES = 48
 
-Postings = dict[int, Any]  # key -> one line number, or a list of them, rising
+Postings = dict[int, Any]  # key -> one line number, or an array of them, rising
 
 
 @dataclass(slots=True)
@@ -52,6 +55,7 @@ class Window:
     def __init__(self) -> None:
         self.clock_us = -(1 << 62)
         self._live: dict[int, Live] = {}
+        self._in_line: deque[Live] = deque()  # a dict whose first keys were deleted is slow to find its first one
         self._terms: Postings = {}
         self._shingles: Postings = {}
         self._exact: dict[str, list[int]] = {}
@@ -65,7 +69,7 @@ class Window:
         """Articles that may be related to a new one, the earliest in line first; other versions of its id left out."""
         found = self._shared(self._shingles, print_.shingles.tolist(), SHINGLES)
         if print_.scored:
-            found.update(self._shared(self._terms, print_.terms[print_.keys].tolist(), TERMS))
+            found.update(self._shared(self._terms, print_.keys.tolist(), TERMS))
         if len(found) > CANDIDATES:
             found = dict(sorted(found.items(), key=lambda each: (-each[1], each[0]))[:CANDIDATES])
         for line in self._exact.get(print_.exact, ())[:CANDIDATES]:
@@ -85,17 +89,18 @@ class Window:
 
     @staticmethod
     def _shared(postings: Postings, keys: list[int], least: int) -> dict[int, int]:
-        hits: list[int] = []
+        """How often a line stands under these keys, where that is at least so often."""
+        hits = array("q")
         for lines in map(postings.get, keys):
-            if lines is None:
-                continue
             if type(lines) is int:
                 hits.append(lines)
-            else:
+            elif lines is not None:
                 hits += lines
         if len(hits) < least:
             return {}
-        return {line: count for line, count in Counter(hits).items() if count >= least}
+        ordered = np.sort(np.frombuffer(hits, np.int64))
+        often = ordered[least - 1 :][ordered[least - 1 :] == ordered[: 1 - least]].tolist()
+        return {line: count + least - 1 for line, count in Counter(often).items()} if often else {}
 
     def add(self, live: Live) -> None:
         """Take in the article of the newest line; an earlier version of its id counts no more."""
@@ -103,22 +108,20 @@ class Window:
         self._newest[live.id] = live
         self._stories.setdefault(live.story.id, deque()).append(live)
         self._live[live.line] = live
+        self._in_line.append(live)
         self._exact.setdefault(live.print.exact, []).append(live.line)
-        for postings, key in self._keys(live):
-            lines = postings.get(key)
-            if lines is None:
-                postings[key] = live.line
-            elif type(lines) is int:
-                postings[key] = [lines, live.line]
-            else:
-                lines.append(live.line)
-                if len(lines) > POSTINGS:
-                    del lines[0]
+        for postings, keys in self._keys(live):
+            for key in keys:
+                lines = postings.setdefault(key, live.line)
+                if type(lines) is not int:
+                    lines.append(live.line)
+                    if len(lines) > POSTINGS:
+                        del lines[0]
+                elif lines != live.line:
+                    postings[key] = array("q", (lines, live.line))
 
-    def _keys(self, live: Live) -> list[tuple[Postings, int]]:
-        keys = [(self._shingles, key) for key in live.print.shingles.tolist()]
-        keys += [(self._terms, key) for key in live.print.terms[live.print.keys].tolist()]
-        return keys
+    def _keys(self, live: Live) -> tuple[tuple[Postings, list[int]], tuple[Postings, list[int]]]:
+        return (self._shingles, live.print.shingles.tolist()), (self._terms, live.print.keys.tolist())
 
     def retire(self, article_id: str) -> None:
         """The newest version of that id was replaced, canceled or withheld."""
@@ -136,13 +139,9 @@ class Window:
     def forward(self, clock_us: int) -> None:
         """Move the clock on and let go what it has left behind."""
         self.clock_us = max(self.clock_us, clock_us)
-        gone: list[Live] = []
-        for live in self._live.values():
-            if live.clock_us >= self.clock_us - WINDOW_US and len(self._live) - len(gone) <= LIVE:
-                break
-            gone.append(live)
-        for live in gone:
-            self._drop(live)
+        since = self.clock_us - WINDOW_US
+        while self._in_line and (self._in_line[0].clock_us < since or len(self._in_line) > LIVE):
+            self._drop(self._in_line.popleft())
 
     def _drop(self, live: Live) -> None:
         del self._live[live.line]
@@ -152,15 +151,16 @@ class Window:
         members.popleft()
         if not members:
             del self._stories[live.story.id]
-        for postings, key in self._keys(live):
-            lines = postings.get(key)
-            if lines == live.line:
-                del postings[key]
-            elif type(lines) is list and lines[0] == live.line:
-                del lines[0]
-                if not lines:
-                    del postings[key]
-        lines = self._exact[live.print.exact]
-        del lines[0]
-        if not lines:
+        for postings, keys in self._keys(live):
+            for key in keys:
+                lines = postings.pop(key, None)
+                if lines is None or lines == live.line:
+                    continue
+                if type(lines) is not int and lines[0] == live.line:
+                    del lines[0]
+                if type(lines) is int or lines:
+                    postings[key] = lines
+        same = self._exact[live.print.exact]
+        del same[0]
+        if not same:
             del self._exact[live.print.exact]

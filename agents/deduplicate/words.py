@@ -16,13 +16,19 @@ __all__ = ["Words"]
 LIMIT = 500_000
 # The idf of a stem in six of a thousand articles: names of people are rarer, most other words are not.
 RARE = 1300
+# The bits of `Words.rows`.
+IDF, DIGITS, LEAD = 2, 1 << 1, 1 << 0
+LENGTH, IS_RARE, IS_NUMBER, IS_WORD = 3, 1 << 2, 1 << 1, 1 << 0
+_LONGEST = (1 << 24) - 1
 
 
 class Words(dict[str, int]):
-    """Numbers words as they are met; the columns say what is known of number i. A cache of pure functions of the word.
+    """Numbers words as they are met; a row says what is known of each. A cache of pure functions of the word.
 
-    `is_word` letters or digits (punctuation is neither); `hashes` of the word, `stems` of its stem; `idf` of the stem;
-    `is_rare` the stem is rare enough for a name; `numbers` the words that are numbers, as written.
+    `rows` holds two numbers of 64 bits a word, so that one gather fetches all:
+    the hash of its stem, above the stem's idf, whether the stem is a number (a bit is left free for the lead); and
+    the hash of the word, above its length, whether it is rare enough for a name, a number, letters or digits at all
+    (punctuation is neither). `numbers` are the words that are numbers, as written.
     """
 
     _shared: Words | None = None
@@ -33,8 +39,8 @@ class Words(dict[str, int]):
         self._unknown = table.unknown
         self.common = table.common
         self.numbers: dict[int, str] = {}
+        self.rows: npt.NDArray[np.uint64] = np.zeros((1 << 14, 2), np.uint64)
         self._lock = Lock()
-        self._columns(1 << 14)
 
     @classmethod
     def shared(cls) -> Words:
@@ -43,42 +49,31 @@ class Words(dict[str, int]):
             cls._shared = cls()
         return cls._shared
 
-    def _columns(self, size: int) -> None:
-        old = len(self)
-        for name, kind in (
-            ("hashes", np.uint32), ("stems", np.uint32), ("idf", np.int64), ("is_word", np.bool_),
-            ("is_number", np.bool_), ("is_rare", np.bool_),
-        ):  # fmt: skip
-            column = np.zeros(size, kind)
-            if old:
-                column[:old] = getattr(self, name)[:old]
-            setattr(self, name, column)
-
-    hashes: npt.NDArray[np.uint32]
-    stems: npt.NDArray[np.uint32]
-    idf: npt.NDArray[np.int64]
-    is_word: npt.NDArray[np.bool_]
-    is_number: npt.NDArray[np.bool_]
-    is_rare: npt.NDArray[np.bool_]
-
     def __missing__(self, word: str) -> int:
         with self._lock:
             if word in self:
                 return self[word]
             number = len(self)
-            if number == len(self.hashes):
-                self._columns(2 * number)
+            if number == len(self.rows):
+                self.rows = np.concatenate((self.rows, np.zeros_like(self.rows)))
             folded = idf.fold(word)
             stem = idf.stem(folded)
             rarity = self._idf.get(stem, self._unknown)
-            self.hashes[number] = xxh32_intdigest(folded.encode("utf-8", "surrogatepass"))
-            self.stems[number] = xxh32_intdigest(stem.encode("utf-8", "surrogatepass"))
-            self.idf[number] = rarity
-            self.is_word[number] = any(map(str.isalnum, word))
-            self.is_rare[number] = rarity >= RARE
-            if word[:1].isdigit():
-                self.is_number[number] = True
-                self.is_rare[number] = False
+            is_number = word[:1].isdigit()
+            if is_number:
                 self.numbers[number] = folded
+            flags = (
+                IS_WORD * any(map(str.isalnum, word))
+                | IS_NUMBER * is_number
+                | IS_RARE * (rarity >= RARE and not is_number)
+            )
+            self.rows[number] = (
+                _hash(stem) << 32 | rarity << IDF | DIGITS * stem[:1].isdigit(),
+                _hash(folded) << 32 | min(len(word), _LONGEST) << LENGTH | flags,
+            )
             self[word] = number
             return number
+
+
+def _hash(text: str) -> int:
+    return xxh32_intdigest(text.encode("utf-8", "surrogatepass"))

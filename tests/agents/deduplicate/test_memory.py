@@ -1,8 +1,11 @@
 """Deciding half, restoring from what was emitted and deciding the rest is deciding all; and what memory keeps."""
 
 import random
+import statistics
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -137,12 +140,29 @@ def test_a_flood_of_like_articles_costs_no_more_than_its_bounds(line, article):
         chosen = random_.sample(SENTENCES[:5], 4)
         line.take(article(number, ". ".join(chosen) + f". {number}", at=to_rfc3339(BASE + number * 1_000_000)))
     held = line.deduplicator._window
-    longest = max(len(each) for each in held._terms.values() if isinstance(each, list))
+    longest = max(len(each) for each in held._terms.values() if not isinstance(each, int))
     assert longest == window.POSTINGS
     last = line.log[-1][1]
     print_ = held._live[line.line].print
     assert len(held.find("another", print_, BASE, held.clock_us)) <= 2 * window.CANDIDATES
     assert line.enriched[last.id].story.id == line.log[0][1].id
+
+
+@pytest.mark.parametrize(
+    "count", [pytest.param(1500, id="1500"), pytest.param(10_000, id="10000", marks=pytest.mark.full)]
+)
+def test_the_last_of_a_flood_costs_what_the_first_did(article, count):
+    texts = [article(each, f"{'. '.join(SENTENCES[:5])}. {each}", people=PEOPLE) for each in range(20)]
+    deduplicator = Deduplicator.shipped()
+    times = []
+    for number in range(count):
+        again = replace(texts[number % 20], id=f"{number:016x}", seen_at=to_rfc3339(BASE + number * 1_000_000))
+        begun = time.process_time()
+        events = deduplicator.decide(again, number)
+        times.append(time.process_time() - begun)
+    assert events[1].articles == count
+    # From the 300th on a story lists its two hundred members and every key has its postings.
+    assert statistics.median(times[-200:]) < 2 * statistics.median(times[300:500])
 
 
 SCRIPT = """
