@@ -15,7 +15,7 @@ __all__ = ["bench"]
 def bench(
     files: Files,
     mapping: Map = None,
-    articles: Annotated[int, typer.Option(min=100, help="Articles to measure with, the first by date.")] = 5_000,
+    articles: Annotated[int, typer.Option(min=100, help="Articles to measure with, the first by date.")] = 3_000,
     tagger: Annotated[bool, typer.Option(help="Whether to look for names; most of the CPU goes there.")] = True,
     rate: Annotated[int, typer.Option(min=1, help="Articles a second while latency is measured.")] = 200,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -34,22 +34,24 @@ def bench(
     import os
     import time
 
-    from agents.tag import Tagger
     from deploy.archives import archive_of
-    from deploy.bench import cores, latency, machine, through_kafka
+    from deploy.bench import CHAIN, STREAMED, cores, latency, machine, through_kafka
     from deploy.console import say
     from deploy.table import show, show_json
+    from schemas import Misconfigured
     from streams.settings import Settings
 
     archive = archive_of(files, mapping, "UTC", None, None, None)
     with archive.sorted() as sorter:
         placed = list(itertools.islice(sorter.placed(), articles))
+    if len(placed) < 100:
+        raise Misconfigured(f"{len(placed)} records have a date and can be measured with; it takes 100 (see --map)")
     os.environ["KHABAR_TAGGER"] = "crf" if tagger else "off"
     settings = Settings(metrics_port=0).on(f"bench-{int(time.time())}")
-    figures = cores(placed, Tagger.shipped() if tagger else Tagger.off(), say)
+    figures = cores(placed, settings.tagger, say)
     figures += asyncio.run(through_kafka(settings, placed, say))
     delay = asyncio.run(latency(settings, placed[: rate * 30], rate, say))
-    chain, streamed = (next(each.cpu_us for each in figures if each.part.startswith(name)) for name in ("the c", "all"))
+    chain, streamed = (next(each.cpu_us for each in figures if each.part == name) for name in (CHAIN, STREAMED))
     if as_json:
         show_json(
             {
