@@ -34,6 +34,10 @@ _UNSEEN = re.compile("[\u0640\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _PARTICLES = frozenset({"بن", "ابن", "بنت", "ال", "ول"})
 _PREFIXES = frozenset({"عبد", "ابو", "ام", "ابي", "ابا"})
 _KINDS_OF_PLACE = ("مدينه ", "دوله ", "العاصمه ")
+# Without vowel signs Oman and Amman are one word: what else the article names tells which is meant.
+_OMAN, _AMMAN = "عمان", "العاصمه عمان"
+_OF_JORDAN = re.compile(r"\b[وف]?[بلك]?(?:ال|ل)?اردن(?:ي|يه|يين|يون|يات)?\b")
+_OF_OMAN = re.compile(r"\b[وف]?[بلك]?(?:ال|ل)?عماني(?:ه|ين|ون|ات)?\b|سلطنه عمان|\b[وف]?[بل]?مسقط\b")
 
 
 class Named(NamedTuple):
@@ -113,10 +117,29 @@ class Linker:
                     return taken
         return -1
 
-    def link(self, mentions: Sequence[Named]) -> list[Known]:
-        """The thing that each mention names. The words of a mention come without proclitics."""
+    def verbs(self, mentions: Sequence[tuple[Label, tuple[str, ...]]]) -> list[bool]:
+        """Whether the first word of each mention is a verb before a name («فعقب لافروف»): it is no name, is a more
+        frequent word with و or ف before it, and the rest is named by itself in the same article."""
+        alone = {words for label, words in mentions if label == "PERS"}
+        tables = self._tables
+        return [
+            label == "PERS"
+            and words[1:] in alone
+            and words[0][0] in "وف"
+            and not (tables.is_name(words[0]) or tables.is_name(words[0][1:]))
+            and tables.is_more_frequent(words[0][1:], words[0], times=1)
+            for label, words in mentions
+        ]
+
+    def link(self, mentions: Sequence[Named], texts: Sequence[str] = ()) -> list[Known]:
+        """The thing that each mention names. The words of a mention come without proclitics; `texts` is the clean text
+        of their article."""
         people = self._people([m for m in mentions if m.label == "PERS"])
         things = self._things([m for m in mentions if m.label != "PERS"])
+        if ("LOC", (_OMAN,)) in things:
+            told = [sum(len(of.findall(text)) for text in texts) for of in (_OF_JORDAN, _OF_OMAN)]
+            if told[0] > told[1] and (amman := self._thing(_AMMAN, "LOC")) is not None:
+                things["LOC", (_OMAN,)] = Known(amman.id, amman.name)
         return [people[m.words] if m.label == "PERS" else things[m.label, m.words] for m in mentions]
 
     def _things(self, mentions: Sequence[Named]) -> dict[tuple[Label, tuple[str, ...]], Known]:

@@ -84,6 +84,31 @@ def test_a_verb_before_a_surname_keeps_nobody_from_the_fuller_name() -> None:
     assert alone.id == full.id != verb.id
 
 
+def verbs(*mentions: str) -> list[bool]:
+    return LINKER.verbs([("PERS", named("PERS", text).words) for text in mentions])
+
+
+def test_a_verb_before_a_name_that_stands_alone_elsewhere_is_seen() -> None:
+    assert verbs("فعقب دوبرينين", "وعلق دوبرينين", "دوبرينين") == [True, True, False]
+    assert verbs("فعقب دوبرينين") == [False]
+    assert verbs("وليد الهاجري", "فيكتور الهاجري", "الهاجري", "وليد") == [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "id_"),
+    [
+        ("وصل الوزير الي عمان امس", "iso:OM"),
+        ("وصل وزير الصحه الاردني الي عمان امس", "geo:250441"),
+        ("عاد من عمان الي اربد في شمال الاردن", "geo:250441"),
+        ("وصل وزير الصحه العماني الي مسقط عايدا من الاردن", "iso:OM"),
+        ("وقعت عمان والاردن اتفاقا في مسقط", "iso:OM"),
+        ("تحدث الاردنيون في عمان عن المنتخب العماني وعن الدوري الاردني", "geo:250441"),
+    ],
+)
+def test_oman_or_amman_is_told_by_what_else_the_article_names(text: str, id_: str) -> None:
+    assert LINKER.link([named("LOC", "عمان")], [text])[0].id == id_
+
+
 def test_a_name_is_shown_without_vowel_signs_and_other_forms_of_letters() -> None:
     assert link(("ORG", "جامعة \ufeab\ufef1 الو\u0640\u0627\u0650حة"))[0].name == "جامعة ذي الواحة"
 

@@ -1,12 +1,15 @@
 """What the tagger promises of an article: mentions that stand where they say, with clitics outside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.tag import Tagger
+from agents.tag.crf import Crf, Hint, Mention
+from agents.tag.features import Features
+from agents.tag.tables import Tables
 from schemas import Entity, NormalizedArticle, TaggedArticle, decode, encode
 
 MEETING = (
@@ -56,6 +59,25 @@ def test_a_proclitic_stays_outside_and_a_letter_of_the_name_inside(
     tag: Callable[..., TaggedArticle], sentence: str, text: str
 ) -> None:
     assert text in texts(tag(sentence), "LOC")
+
+
+class AllPeople(Crf):
+    """Takes every line that has two words or fewer for a person."""
+
+    def __init__(self) -> None:
+        pass
+
+    def mentions(
+        self, sentences: Sequence[Sequence[str]], features: Features, hints: Sequence[Sequence[Hint]] = ()
+    ) -> list[list[Mention]]:
+        return [[(0, len(words), "PERS", 0.5)] if len(words) <= 2 else [] for words in sentences]
+
+
+def test_a_verb_before_a_name_stays_outside(normalized: Callable[..., NormalizedArticle]) -> None:
+    tagger = Tagger(AllPeople(), Tables.shipped(), "test")
+    article = tagger.tag(normalized("دوبرينين\nفعقب دوبرينين\nسيرغي دوبرينين"))
+    assert texts(article, "PERS") == ["دوبرينين", "دوبرينين", "سيرغي دوبرينين"]
+    assert len({entity.id for entity in article.entities}) == 1
 
 
 def test_offsets_count_code_points_of_the_text_as_sent(tag: Callable[..., TaggedArticle]) -> None:
