@@ -11,6 +11,7 @@ from schemas import (
     Decision,
     EnrichedArticle,
     Entity,
+    Label,
     Member,
     Status,
     StoryRef,
@@ -42,7 +43,7 @@ class Entry:
     story: StoryRef | None
     language: str | None
     member: Member | None
-    things: tuple[tuple[str, str, str], ...]
+    things: tuple[tuple[str, str, Label], ...]
 
     @classmethod
     def of(cls, event: EnrichedArticle) -> Entry:
@@ -73,10 +74,10 @@ def date_us(article: Article) -> int:
     return microseconds(article.published_at or article.seen_at)
 
 
-def things(entities: Iterable[Entity]) -> tuple[tuple[str, str, str], ...]:
+def things(entities: Iterable[Entity]) -> tuple[tuple[str, str, Label], ...]:
     """Id, name and label of the things an article names, each once, those named most first."""
     counts: dict[str, int] = {}
-    first: dict[str, tuple[str, str, str]] = {}
+    first: dict[str, tuple[str, str, Label]] = {}
     for entity in entities:
         counts[entity.id] = counts.get(entity.id, 0) + 1
         first.setdefault(entity.id, (entity.id, entity.name, entity.label))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Generic, TypeVar
 
 from agents.deduplicate.memory import Entry
@@ -16,7 +16,6 @@ MEMBERS = 200
 SOURCES = 100
 ENTITIES = 20
 _OWN = ("new", "same-story")  # what is not (part of) another's text
-_LABELS: dict[str, Label] = {"PERS": "PERS", "LOC": "LOC", "ORG": "ORG", "MISC": "MISC"}
 
 K = TypeVar("K", bound=tuple[str, ...])
 
@@ -56,7 +55,8 @@ class StoryMemory:
         self._own: Counter[str] = Counter()
         self._published: list[tuple[int, str]] = []
         self._seen: list[tuple[int, str]] = []
-        self._entities: Ranking[tuple[str, str, str]] = Ranking()
+        self._things: Ranking[tuple[str]] = Ranking()
+        self._names: defaultdict[str, Counter[tuple[str, Label]]] = defaultdict(Counter)
 
     def __len__(self) -> int:
         return len(self._members)
@@ -95,8 +95,14 @@ class StoryMemory:
             self._own[member.source] += by
             if not self._own[member.source]:
                 del self._own[member.source]
-        for thing in entry.things:
-            self._entities.change(thing, by)
+        for thing, name, label in entry.things:
+            self._things.change((thing,), by)
+            names = self._names[thing]
+            names[name, label] += by
+            if not names[name, label]:
+                del names[name, label]
+            if not names:
+                del self._names[thing]
 
     def event(self, line: int, seen_at: str) -> Story:
         """The story as of the decision of that line; `seen_at` stands in where every member was canceled."""
@@ -115,9 +121,12 @@ class StoryMemory:
             last_published_at=self._published[-1][1] if self._published else None,
             first_seen_at=self._seen[0][1] if self._seen else seen_at,
             last_seen_at=self._seen[-1][1] if self._seen else seen_at,
-            entities=[
-                StoryEntity(id=thing, name=name, label=_LABELS[label], articles=count)
-                for (thing, name, label), count in self._entities.top(ENTITIES)
-            ],
+            entities=[self._entity(thing, count) for (thing,), count in self._things.top(ENTITIES)],
             line=line,
         )
+
+    def _entity(self, thing: str, articles: int) -> StoryEntity:
+        """A thing by the name that most articles give it, of those the longest, of those the first by code points."""
+        names = self._names[thing]
+        name, label = min(names, key=lambda each: (-names[each], -len(each[0]), each))
+        return StoryEntity(id=thing, name=name, label=label, articles=articles)
