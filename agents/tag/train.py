@@ -36,6 +36,12 @@ PARAMETERS: dict[str, float | int | bool] = {
     "max_iterations": 60,
     "feature.possible_transitions": True,
 }
+# Added to what the list of organisations says of a label, in steps of 1 / SCALE. The corpus names the same few
+# organisations again and again, so that training gives the weight to their words and too little to the list (weight
+# undertraining: Sutton, Sindelar and McCallum 2006). Chosen on the 700 sentences before the held-out ones: ORG F1 59.7
+# without, 62.7 with 2 × SCALE; with 3 × SCALE precision falls by two points more for one of recall.
+TRUST = 2 * SCALE
+_LISTED = {(f"0g={at}ORG{mark}", f"{'I' if at == 'I' else 'B'}-ORG") for at in "BIS" for mark in ("", "c")}
 
 
 def word_clusters(sentences: Iterable[Sequence[str]], vector_size: int = 100, epochs: int = 6) -> dict[str, str]:
@@ -77,13 +83,16 @@ def fit(sentences: Iterable[Sentence], tables: Tables, parameters: dict[str, flo
     return tagger
 
 
-def model_bytes(tagger: pycrfsuite.Tagger) -> bytes:
-    """The model as agents.tag.crf reads it: weights in whole steps, attributes without any weight left out."""
+def model_bytes(tagger: pycrfsuite.Tagger, trust: int = 0) -> bytes:
+    """The model as agents.tag.crf reads it: weights in whole steps, attributes without any weight left out.
+
+    `trust`: steps that are added to the weights of the list of organisations.
+    """
     info = tagger.info()
     column = {label: i for i, label in enumerate(LABELS)}
     weights: dict[str, npt.NDArray[np.int16]] = {}
     for (name, label), weight in info.state_features.items():
-        step = round(weight * SCALE)
+        step = round(weight * SCALE) + (trust if (name, label) in _LISTED else 0)
         if step:
             size = 2 if name[0] == "-" else 1
             of = weights.setdefault(name[size:], np.zeros((len(OFFSETS), len(LABELS)), dtype=np.int16))
@@ -121,7 +130,7 @@ def main() -> None:
     log.info("training")
     sentences = corpora.anercorp(data)[:-HELD_OUT]
     tagger = fit(map(corpora.clean_sentence, sentences), Tables.shipped(), PARAMETERS)
-    (DATA / "model.npz").write_bytes(model_bytes(tagger))
+    (DATA / "model.npz").write_bytes(model_bytes(tagger, TRUST))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pycrfsuite
 import pytest
 
 from agents.tag import Tagger, corpora, harvest
-from agents.tag.crf import LABELS, Crf
+from agents.tag.crf import LABELS, SCALE, Crf
 from agents.tag.evaluate import Score, gold, measure
 from agents.tag.features import Features
 from agents.tag.gazetteer import Gazetteer, clitic_forms
@@ -98,6 +98,18 @@ def test_labels_and_probabilities_are_those_of_crfsuite(sentences: list[corpora.
         for start, end, label, sure in mentions:
             if end == start + 1 and end == len(words):
                 assert sure == pytest.approx(tagger.marginal(f"B-{label}", start), abs=0.01)
+
+
+def test_trust_raises_what_the_list_of_organisations_says_and_nothing_else(sentences: list[corpora.Sentence]) -> None:
+    tables = Tables({}, {}, [], [("بنك عدن", Thing("kh:1", "ORG", "بنك عدن"))])
+    tagger, plain = train(sentences, tables)
+    batch = [["قال", "ان", "بنك", "عدن", "مفتوح"], ["قال", "ان", "بنك", "تعز", "مفتوح"]]
+    (listed, other), (listed_trusted, other_trusted) = (
+        Crf.load(io.BytesIO(model)).mentions(batch, Features(tables)) for model in (plain, model_bytes(tagger, SCALE))
+    )
+    assert [each[:3] for each in listed_trusted] == [(2, 4, "ORG")]
+    assert listed_trusted[0][3] > max((sure for _, _, label, sure in listed if label == "ORG"), default=0.0)
+    assert other_trusted == other
 
 
 def test_a_mention_is_at_most_as_likely_as_its_first_label(sentences: list[corpora.Sentence], tables: Tables) -> None:
