@@ -28,8 +28,8 @@ FRAME = 0.25
 # From this share on one other name is enough to part two articles: where half of the text is the same word for word, a
 # name is not replaced by another but in another event.
 CLOSE_FRAME = 0.5
-# So many other numbers in the same slots, and fewer that are the same, are a form filled in anew: prices, the weather. A
-# toll that rises from one report to the next changes one or two.
+# So many other numbers in the same slots, and fewer that are the same, are a form filled in anew: prices, the weather.
+# A toll that rises from one report to the next changes one or two.
 FORM = 3
 # Listed of each kind.
 LISTED = 5
