@@ -269,6 +269,7 @@ class Stage(faust.App):
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         # Faust's own logging and spinner would write cursor movements into pipes and turn every logger to DEBUG.
+        logging.getLogger("mode.timers").setLevel(logging.ERROR)  # that a commit outlasted its interval is no news
         worker = faust.Worker(self, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
         worker.spinner = None
         worker.execute_from_commandline()
