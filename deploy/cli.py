@@ -9,6 +9,9 @@ import typer
 from deploy.commands.bench import bench
 from deploy.commands.broker import broker
 from deploy.commands.demo import demo
+from deploy.commands.export import export
+from deploy.commands.lanes import lanes
+from deploy.commands.ledger import ledger
 from deploy.commands.letters import letters
 from deploy.commands.process import process
 from deploy.commands.read import read
@@ -32,6 +35,9 @@ app.command()(process)
 app.command()(replay)
 app.command()(worker)
 app.command()(read)
+app.command()(export)
+app.add_typer(lanes, name="lanes")
+app.command()(ledger)
 app.add_typer(letters, name="letters")
 app.command()(topics)
 app.command()(settings)

@@ -34,12 +34,13 @@ from schemas.events import (
     TaggedArticle,
 )
 from schemas.places import FIRST, LAST, date_of, place_of
-from schemas.wire import EXTRA_LIMIT, decode, decode_raw, encode, raw_from_fields
+from schemas.wire import EXTRA_LIMIT, RAW_FIELDS, decode, decode_raw, encode, raw_from_fields
 
 __all__ = [
     "EXTRA_LIMIT",
     "FIRST",
     "LAST",
+    "RAW_FIELDS",
     "Article",
     "Attribution",
     "CleanText",

@@ -13,7 +13,7 @@ import orjson
 from schemas.errors import Refused
 from schemas.events import Event, RawArticle
 
-__all__ = ["EXTRA_LIMIT", "decode", "decode_raw", "encode", "raw_from_fields"]
+__all__ = ["EXTRA_LIMIT", "RAW_FIELDS", "decode", "decode_raw", "encode", "raw_from_fields"]
 
 EXTRA_LIMIT = 16_384  # bytes of JSON
 
@@ -21,7 +21,7 @@ E = TypeVar("E", bound=Event)
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _STEP = re.compile(r"[^.\[\]]+")
-_RAW_FIELDS = frozenset(f.name for f in fields(RawArticle))
+RAW_FIELDS = frozenset(f.name for f in fields(RawArticle))
 
 
 def encode(event: Event) -> bytes:
@@ -44,11 +44,11 @@ def decode_raw(value: bytes) -> RawArticle:
 
 def raw_from_fields(found: Mapping[str, Any]) -> RawArticle:
     """A raw article of its fields; raises Refused. Unknown fields end up in `extra`, after those already there."""
-    known = {name: value for name, value in found.items() if name in _RAW_FIELDS}
+    known = {name: value for name, value in found.items() if name in RAW_FIELDS}
     if len(known) < len(found):
         extra = known.get("extra") or {}
         if isinstance(extra, dict):
-            known["extra"] = extra | {name: value for name, value in found.items() if name not in _RAW_FIELDS}
+            known["extra"] = extra | {name: value for name, value in found.items() if name not in RAW_FIELDS}
     article = _convert(RawArticle, known)
     if article.extra and (size := len(orjson.dumps(article.extra))) > EXTRA_LIMIT:
         raise Refused(f"extra is {size:,} bytes of JSON; at most {EXTRA_LIMIT:,} are kept", cause="too-large")

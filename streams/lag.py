@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -17,7 +18,11 @@ from streams.kafka import errors, make_admin, make_consumer, running
 from streams.settings import Settings
 from streams.topics import Topics
 
-__all__ = ["READS", "Lag", "Worst"]
+__all__ = ["READS", "Lag", "Worst", "patiently", "served"]
+
+T = TypeVar("T")
+
+_TRIES, _WAIT_S = 10, 0.5
 
 # Stage -> the topic that it reads.
 READS: Mapping[str, str] = {
@@ -68,9 +73,20 @@ class Lag:
             partitions = self._partitions[stage]
             first = await consumer.beginning_offsets(partitions)
             ends = await consumer.end_offsets(partitions)
-            stands = await admin.list_consumer_group_offsets(self._topics.group(stage))
-        committed = {each: stands[each].offset for each in partitions if each in stands}
-        return {each.partition: max(0, ends[each] - max(first[each], committed.get(each, 0))) for each in partitions}
+            committed = await self._committed(admin, stage)
+        return {
+            each.partition: max(0, ends[each] - max(first[each], committed.get(each.partition, 0)))
+            for each in partitions
+        }
+
+    async def stands(self, stage: str) -> dict[int, int]:
+        """The offset of each partition up to which a stage has acknowledged, where it has; raises Unavailable."""
+        async with self._asking() as (admin, _):
+            return await self._committed(admin, stage)
+
+    async def _committed(self, admin: AIOKafkaAdminClient, stage: str) -> dict[int, int]:
+        stands = await admin.list_consumer_group_offsets(self._topics.group(stage))
+        return {each.partition: stands[each].offset for each in self._partitions[stage] if each in stands}
 
     async def ends(self, stage: str) -> dict[int, int]:
         """The end offset of each partition that a stage reads; raises Unavailable."""
@@ -80,14 +96,9 @@ class Lag:
 
     async def unserved(self) -> list[str]:
         """The stages that no worker works on now; raises Unavailable."""
-        alone = []
         async with self._asking() as (admin, _):
-            for stage in READS:  # one by one: aiokafka 0.14 cannot read an answer about several groups
-                answers: list[Any] = await admin.describe_consumer_groups([self._topics.group(stage)])
-                ((_, _, _, _, _, members, *_),) = answers[0].groups
-                if not members:
-                    alone.append(stage)
-        return alone
+            counts = await _members(admin, self._topics)
+        return [stage for stage, members in counts.items() if not members]
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
@@ -107,3 +118,30 @@ class Lag:
             consumer = await self._clients.enter_async_context(running(make_consumer(self._settings), self._settings))
             self._open = admin, consumer
         return self._open
+
+
+async def served(settings: Settings) -> list[str]:
+    """The stages that somebody works on, whether or not the lane has all its topics; raises Unavailable."""
+    async with running(make_admin(settings), settings) as admin:
+        with errors(settings):
+            counts = await _members(admin, Topics(settings.prefix, settings.lane))
+    return [stage for stage, members in counts.items() if members]
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """The answer about groups of a broker that may have just started: for a few seconds it does not know them."""
+    for _ in range(_TRIES):
+        try:
+            return await ask()
+        except Unavailable:
+            await asyncio.sleep(_WAIT_S)
+    return await ask()
+
+
+async def _members(admin: AIOKafkaAdminClient, topics: Topics) -> dict[str, int]:
+    counts = {}
+    for stage in READS:  # one by one: aiokafka 0.14 cannot read an answer about several groups
+        answers: list[Any] = await admin.describe_consumer_groups([topics.group(stage)])
+        ((_, _, _, _, _, members, *_),) = answers[0].groups
+        counts[stage] = len(members)
+    return counts

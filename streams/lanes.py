@@ -92,11 +92,13 @@ def _differences(found: Lane, wanted: Lane) -> str:
         before, now = getattr(found, each.name), getattr(wanted, each.name)
         if isinstance(before, dict):
             names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-            said += [f"{each.name}.{name} is {_shown(before.get(name))}, not {_shown(now.get(name))}" for name in names]
+            said += [f"{each.name}.{name} {_difference(before.get(name), now.get(name))}" for name in names]
         elif before != now:
-            said.append(f"{each.name} is {_shown(before)}, not {_shown(now)}")
+            said.append(f"{each.name} {_difference(before, now)}")
     return "; ".join(said)
 
 
-def _shown(value: object) -> str:
-    return str(value) if value not in (None, "") else "not given"
+def _difference(before: object, now: object) -> str:
+    if before in (None, ""):
+        return f"is not given, not {now}"
+    return f"is {before}, and is not given now" if now in (None, "") else f"is {before}, not {now}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from tempfile import SpooledTemporaryFile
+from typing import Literal
 
 from aiokafka import ConsumerRecord
 
@@ -89,8 +90,10 @@ async def without_repeats(records: AsyncIterator[Record]) -> AsyncIterator[Recor
         yield record
 
 
-async def latest_values(records: AsyncIterator[Record]) -> tuple[Iterator[bytes], int]:
-    """The newest value of each key, in the order of the keys, and the number of records without a key.
+async def latest_values(
+    records: AsyncIterator[Record], *, by: Literal["key", "line"] = "key"
+) -> tuple[Iterator[bytes], int]:
+    """The newest value of each key, in the order of the keys or of the topic, and the number of records without a key.
 
     Values wait on disk, keys in memory: a topic may be larger than that. A key whose newest value is None is removed.
     """
@@ -108,8 +111,7 @@ async def latest_values(records: AsyncIterator[Record]) -> tuple[Iterator[bytes]
 
     def values() -> Iterator[bytes]:
         with spool:
-            for key in sorted(places):
-                offset, size = places[key]
+            for offset, size in sorted(places.values()) if by == "line" else map(places.__getitem__, sorted(places)):
                 spool.seek(offset)
                 yield spool.read(size)
 

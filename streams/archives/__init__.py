@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas import FIRST
-from streams.archives.lines import STDIN, check_files, digest, read_lines
+from streams.archives.lines import STDIN, check_files, digest, printable, read_lines
 from streams.archives.mapping import FieldMap
 from streams.archives.placing import Bounds, Placed, Placing, Unplaced
 from streams.archives.sorting import MEMORY, Sorter
@@ -55,9 +55,16 @@ class Archive:
             yield sorter
 
     def inputs(self) -> dict[str, str]:
-        """What tells this archive from another: its files' sizes and contents, in no order, and how they are read."""
+        """What tells this archive from another: each file's size and content, in no order, and how they are read."""
+        named: dict[str, str] = {}
+        for name, found in sorted((printable(file.name), digest(file)) for file in self.files):
+            key, copies = f"file {name}", 1
+            while key in named:
+                copies += 1
+                key = f"file {name} ({copies})"
+            named[key] = found
         return {
-            "files": ", ".join(sorted(digest(file) for file in self.files)),
+            **named,
             "map": str(self.map),
             "timezone": str(self.placing.zone),
             "published_at": self.placing.published_at or "",

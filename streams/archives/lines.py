@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import sys
 import zlib
@@ -11,11 +12,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-from xxhash import xxh3_128
-
 from schemas import Misconfigured
 
-__all__ = ["LINE_LIMIT", "STDIN", "Line", "check_files", "digest", "read_lines"]
+__all__ = ["LINE_LIMIT", "STDIN", "Line", "check_files", "digest", "printable", "read_lines"]
 
 STDIN = Path("-")
 # Bytes of one line that are held in memory. A raw record has at most 1 MiB; written with \uXXXX escapes Arabic takes
@@ -43,12 +42,10 @@ def check_files(files: Sequence[Path]) -> None:
 
 
 def digest(file: Path) -> str:
-    """Name, size and hash of a file: `ant.jsonl.gz 13695743 1f0c…`."""
-    hashed = xxh3_128()
+    """Size and hash of a file: `13695743 bytes, sha256 1f0c…`."""
     with file.open("rb") as opened:
-        while block := opened.read(_BLOCK):
-            hashed.update(block)
-    return f"{_printable(file.name)} {file.stat().st_size} {hashed.hexdigest()}"
+        hashed = hashlib.file_digest(opened, "sha256")
+    return f"{file.stat().st_size} bytes, sha256 {hashed.hexdigest()}"
 
 
 def read_lines(files: Sequence[Path]) -> Iterator[Line]:
@@ -57,7 +54,7 @@ def read_lines(files: Sequence[Path]) -> Iterator[Line]:
     Raises Misconfigured, which names the file and the line, where a file cannot be opened or its compression is broken.
     """
     for file in files:
-        name = "stdin" if file == STDIN else _printable(file.name)
+        name = "stdin" if file == STDIN else printable(file.name)
         number = 0
         try:
             with _open(file) as source:
@@ -72,7 +69,7 @@ def read_lines(files: Sequence[Path]) -> Iterator[Line]:
             raise Misconfigured(f"{name}: cannot be read after line {number}: {failed.strerror or failed}") from None
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """A name on disk may hold bytes that are no text; it travels in headers and in the lane's manifest."""
     return name.encode("utf-8", "replace").decode()
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple, cast
 
 import orjson
 
-from schemas import Instant, Misconfigured, Refused, parse_date, place_of, raw_from_fields, to_rfc3339
+from schemas import (
+    RAW_FIELDS,
+    EnrichedArticle,
+    Instant,
+    Misconfigured,
+    Refused,
+    parse_date,
+    place_of,
+    raw_from_fields,
+    to_rfc3339,
+)
 from streams.archives.lines import LINE_LIMIT, Line
 from streams.archives.mapping import FieldMap, MapCheck, set_aside
 from streams.topics import by_name
@@ -18,6 +28,7 @@ __all__ = ["VALUE_LIMIT", "Bounds", "Placed", "Placing", "Unplaced"]
 # Bytes of a value: what the raw topic takes, less the headers of a replay (file:line and a reason, at most 4 KiB).
 VALUE_LIMIT = by_name("articles.raw").largest - 4096
 _REASON = 900  # code points, so that the header has at most 3,600 bytes
+_OF_ENRICHED = frozenset(field.name for field in fields(EnrichedArticle)) - {"covered_until"}
 _DAY = timedelta(days=1)
 
 
@@ -96,6 +107,8 @@ class Placing:
             if line.length > LINE_LIMIT:
                 raise Refused(f"the line has {line.length:,} bytes; at most {LINE_LIMIT:,} are read", cause="too-large")
             found = _object(line.value)
+            if found.keys() >= _OF_ENRICHED:  # a lane of ours, exported: what its stages found is found anew
+                found = {name: value for name, value in found.items() if name in RAW_FIELDS}
             check.show(found, line.where)
             fields = mapping.apply(found)
             if type(fields.get("source_id")) is int:  # as many archives have it
