@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 from zoneinfo import ZoneInfo
 
 import typer
@@ -13,9 +13,16 @@ from schemas.errors import Misconfigured
 if TYPE_CHECKING:
     from streams.archives import Archive
 
-__all__ = ["Files", "From", "Map", "PublishedAt", "Timezone", "To", "archive_of"]
+__all__ = ["DateFrom", "Files", "From", "Map", "PublishedAt", "Timezone", "To", "archive_of"]
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON lines, one article a line; plain or .gz.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE",
+        help="Files, or folders of them: .jsonl, .json (an array), .csv, .parquet, .txt (one article a file); plain or "
+        "packed (.gz, .zst, .bz2, .xz).",
+    ),
+]
 Map = Annotated[
     list[str] | None,
     typer.Option(
@@ -33,6 +40,14 @@ To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Refuse lat
 PublishedAt = Annotated[
     str | None, typer.Option(metavar="DATE", help="The date of records without one; they are refused if not given.")
 ]
+DateFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--date-from",
+        metavar="name|mtime|DATE",
+        help="Where the date of a .txt is: in its name or path (2015-07-21), its last change, or this one.",
+    ),
+]
 
 
 def archive_of(
@@ -42,6 +57,7 @@ def archive_of(
     since: str | None,
     until: str | None,
     published_at: str | None,
+    date_from: str | None = None,
 ) -> "Archive":
     """The files and how they are to be read; raises Misconfigured."""
     from streams.archives import Archive, Bounds, FieldMap, Placing, check_files
@@ -49,7 +65,14 @@ def archive_of(
     check_files(files)
     zone = _zone(timezone)
     bounds = Bounds.parse(since, until, zone, datetime.now(UTC))
-    return Archive(files, FieldMap.parse(mapping or ()), Placing(bounds, zone, published_at))
+    dated: Literal["name", "mtime"] | None = None
+    if date_from in ("name", "mtime"):
+        dated = cast("Literal['name', 'mtime']", date_from)
+    elif date_from is not None:
+        if published_at is not None:
+            raise Misconfigured(f"--date-from {date_from} and --published-at {published_at} say the same; give one")
+        published_at = date_from
+    return Archive(files, FieldMap.parse(mapping or ()), Placing(bounds, zone, published_at), dated)
 
 
 def _zone(name: str) -> tzinfo:

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.archives import Files, From, Map, PublishedAt, Timezone, To
+from deploy.archives import DateFrom, Files, From, Map, PublishedAt, Timezone, To
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -32,6 +32,7 @@ def process(
     since: From = None,
     until: To = None,
     published_at: PublishedAt = None,
+    date_from: DateFrom = None,
 ) -> None:
     """Turn articles into stories right here, without Kafka.
 
@@ -53,7 +54,7 @@ def process(
     from streams.settings import Settings
 
     settings = Settings()
-    archive = archive_of(files, mapping, timezone, since, until, published_at)
+    archive = archive_of(files, mapping, timezone, since, until, published_at, date_from)
     with ExitStack() as opened:
         out = sys.stdout.buffer if output is None else _open(output, files, opened)
         story_file = None if stories is None else _open(stories, files, opened)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.archives import Files, From, Map, PublishedAt, Timezone, To
+from deploy.archives import DateFrom, Files, From, Map, PublishedAt, Timezone, To
 
 __all__ = ["replay"]
 
@@ -22,6 +22,7 @@ def replay(
     since: From = None,
     until: To = None,
     published_at: PublishedAt = None,
+    date_from: DateFrom = None,
     work: Annotated[
         bool, typer.Option("--work", help="Run the stages, too, in this process's children, until the lane is done.")
     ] = False,
@@ -48,11 +49,11 @@ def replay(
     name = lane or lane_name(files)
     check_lane(name, files)
     settings = Settings(lane=name, broker=broker)
-    archive_of(files, mapping, timezone, since, until, published_at)  # what is wrong here needs no broker
+    archive_of(files, mapping, timezone, since, until, published_at, date_from)  # what is wrong here needs no broker
     found = asyncio.run(lanes.find(settings))
     if found is not None:  # today moves, the lane's last day does not
         since, until = since or found.since, until or found.until
-    archive = archive_of(files, mapping, timezone, since, until, published_at)
+    archive = archive_of(files, mapping, timezone, since, until, published_at, date_from)
     with showing() as report:
         drained = asyncio.run(
             replay_archive(settings, archive, Chain.shipped(settings.tagger).versions, report, work=work)

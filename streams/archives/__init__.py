@@ -1,7 +1,8 @@
-"""Archives: files of articles, read line by line, mapped to our fields, dated, and put in the order of a replay.
+"""Archives: files of articles, read record by record, mapped to our fields, dated, and put in the order of a replay.
 
-`Archive.sorted` is the surface. `lines` reads files, `mapping` renames fields, `placing` dates a record and gives it
-its place, `sorting` orders what does not fit into memory. A new kind of file is one more function in `lines`.
+`Archive.sorted` is the surface. `inputs` finds the files and their kinds, `lines`, `tables` and `texts` read them,
+`mapping` renames fields, `placing` dates a record and gives it its place, `sorting` orders what does not fit into
+memory. A new kind of file is one more reader, and a line in `inputs`.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas import FIRST
-from streams.archives.lines import STDIN, check_files, digest, printable, read_lines
+from streams.archives.inputs import check_files, digests, read_files
 from streams.archives.mapping import FieldMap
+from streams.archives.opening import STDIN
 from streams.archives.placing import Bounds, Placed, Placing, Unplaced
 from streams.archives.sorting import MEMORY, Sorter
 from streams.archives.standing import Phase, Report, Standing
+from streams.archives.texts import DateFrom
 
 __all__ = [
-    "STDIN", "Archive", "Bounds", "FieldMap", "Phase", "Placed", "Placing", "Report", "Sorter", "Standing", "Unplaced",
-    "check_files",
+    "STDIN", "Archive", "Bounds", "DateFrom", "FieldMap", "Phase", "Placed", "Placing", "Report", "Sorter", "Standing",
+    "Unplaced", "check_files",
 ]  # fmt: skip
 
 
@@ -34,11 +37,12 @@ class Archive:
     files: Sequence[Path]
     map: FieldMap
     placing: Placing
+    date_from: DateFrom | None = None  # of files of text
 
     def records(self) -> Iterator[Placed | Unplaced]:
-        """Every line of every file, in the order of the files: placed, or with the reason why it has no place."""
+        """Every record of every file, in the order of the files: placed, or with the reason why it has no place."""
         check = self.map.check()
-        for line in read_lines(self.files):
+        for line in read_files(self.files, self.date_from):
             yield self.placing.place(line, self.map, check)
         check.finish()
 
@@ -56,16 +60,10 @@ class Archive:
 
     def inputs(self) -> dict[str, str]:
         """What tells this archive from another: each file's size and content, in no order, and how they are read."""
-        named: dict[str, str] = {}
-        for name, found in sorted((printable(file.name), digest(file)) for file in self.files):
-            key, copies = f"file {name}", 1
-            while key in named:
-                copies += 1
-                key = f"file {name} ({copies})"
-            named[key] = found
         return {
-            **named,
+            **digests(self.files, self.date_from),
             "map": str(self.map),
             "timezone": str(self.placing.zone),
             "published_at": self.placing.published_at or "",
+            "date_from": self.date_from or "",
         }

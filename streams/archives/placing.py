@@ -105,7 +105,11 @@ class Placing:
         """The record of a line; dates in it become RFC 3339 in UTC. Raises Misconfigured where `check` does."""
         try:
             if line.length > LINE_LIMIT:
-                raise Refused(f"the line has {line.length:,} bytes; at most {LINE_LIMIT:,} are read", cause="too-large")
+                raise Refused(
+                    f"the record has {line.length:,} bytes; at most {LINE_LIMIT:,} are read", cause="too-large"
+                )
+            if line.problem:
+                raise Refused(line.problem)
             found = _object(line.value)
             if found.keys() >= _OF_ENRICHED:  # a lane of ours, exported: what its stages found is found anew
                 found = {name: value for name, value in found.items() if name in RAW_FIELDS}
@@ -135,7 +139,8 @@ class Placing:
         elif published is None:
             if self._given is None:
                 raise Refused(
-                    "published_at is missing; say --map published_at=FIELD, or --published-at DATE for all",
+                    "published_at is missing; say --map published_at=FIELD, or --published-at DATE for all, "
+                    "or --date-from where files of text have it in their names",
                     cause="undated",
                 )
             published = self._given

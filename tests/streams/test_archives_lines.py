@@ -9,13 +9,14 @@ import pytest
 
 from schemas import Misconfigured
 from streams.archives import lines
-from streams.archives.lines import STDIN, check_files, digest, read_lines
+from streams.archives.inputs import check_files, digests, read_files
+from streams.archives.opening import STDIN
 
 
 def test_every_line_carries_its_file_and_number(tmp_path: Path) -> None:
     (tmp_path / "one.jsonl").write_bytes(b'{"a":1}\n\n  \n{"a":2}\r\n')
     (tmp_path / "two.jsonl").write_bytes('{"a":"خبر"}'.encode())
-    found = list(read_lines([tmp_path / "one.jsonl", tmp_path / "two.jsonl"]))
+    found = list(read_files([tmp_path / "one.jsonl", tmp_path / "two.jsonl"]))
     assert [(line.where, line.value) for line in found] == [
         ("one.jsonl:1", b'{"a":1}'),
         ("one.jsonl:4", b'{"a":2}'),
@@ -26,33 +27,33 @@ def test_every_line_carries_its_file_and_number(tmp_path: Path) -> None:
 def test_a_file_whose_name_is_no_text_can_still_be_named(tmp_path: Path) -> None:
     file = tmp_path / "\udce9t\udce9.jsonl"
     file.write_bytes(b"1\n")
-    assert [line.where for line in read_lines([file])] == ["?t?.jsonl:1"]
-    assert digest(file).startswith("?t?.jsonl 2 ")
+    assert [line.where for line in read_files([file])] == ["?t?.jsonl:1"]
+    assert list(digests([file])) == ["file ?t?.jsonl"]
 
 
 def test_gzip_is_told_by_its_bytes_and_may_have_several_members(tmp_path: Path) -> None:
     file = tmp_path / "packed.jsonl"
     file.write_bytes(gzip.compress(b"1\n2\n") + gzip.compress(b"3\n"))
-    assert [line.value for line in read_lines([file])] == [b"1", b"2", b"3"]
+    assert [line.value for line in read_files([file])] == [b"1", b"2", b"3"]
 
 
 def test_stdin_is_read_plain_or_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     for sent in (b"1\n2\n", gzip.compress(b"1\n2\n")):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(sent)))
-        assert [(line.where, line.value) for line in read_lines([STDIN])] == [("stdin:1", b"1"), ("stdin:2", b"2")]
+        assert [(line.where, line.value) for line in read_files([STDIN])] == [("stdin:1", b"1"), ("stdin:2", b"2")]
 
 
 def test_a_mark_of_the_byte_order_is_no_part_of_the_first_line(tmp_path: Path) -> None:
     file = tmp_path / "marked.jsonl"
     file.write_bytes(b"\xef\xbb\xbf{}\n\xef\xbb\xbf{}\n")
-    assert [line.value for line in read_lines([file])] == [b"{}", b"\xef\xbb\xbf{}"]
+    assert [line.value for line in read_files([file])] == [b"{}", b"\xef\xbb\xbf{}"]
 
 
 def test_a_packed_file_that_ends_early_names_the_last_whole_line(tmp_path: Path) -> None:
     file = tmp_path / "cut.jsonl.gz"
     file.write_bytes(gzip.compress(b"1\n2\n")[:-6])
     with pytest.raises(Misconfigured, match=r"cut\.jsonl\.gz: the compression is broken after line"):
-        list(read_lines([file]))
+        list(read_files([file]))
 
 
 def test_a_packed_file_whose_sum_is_wrong_is_refused(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_a_packed_file_whose_sum_is_wrong_is_refused(tmp_path: Path) -> None:
     packed[-8] ^= 0xFF
     file.write_bytes(packed)
     with pytest.raises(Misconfigured, match=r"rot\.jsonl\.gz: the compression is broken"):
-        list(read_lines([file]))
+        list(read_files([file]))
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
@@ -70,10 +71,10 @@ def test_a_line_is_cut_at_the_limit_and_the_next_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: bytes, beside: int
 ) -> None:
     monkeypatch.setattr(lines, "LINE_LIMIT", 1000)
-    monkeypatch.setattr(lines, "_BLOCK", 64)
+    monkeypatch.setattr(lines, "BLOCK", 64)
     file = tmp_path / "long.jsonl"
     file.write_bytes(b"x" * (1000 + beside) + end + (b"next\n" if end else b""))
-    first, *others = read_lines([file])
+    first, *others = read_files([file])
     assert first.value == b"x" * min(1000, 1000 + beside)
     assert (first.length > 1000) == (beside > 0)
     assert [line.value for line in others] == ([b"next"] if end else [])
@@ -84,7 +85,7 @@ def test_a_line_is_cut_at_the_limit_and_the_next_is_whole(
 def test_what_is_no_file_is_said_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"gone\.jsonl is not there"):
         check_files([tmp_path / "gone.jsonl"])
-    with pytest.raises(Misconfigured, match="is a folder"):
+    with pytest.raises(Misconfigured, match="is a folder without a file of"):
         check_files([tmp_path])
     check_files([STDIN])
 
@@ -93,7 +94,7 @@ def test_a_digest_changes_with_the_content_and_stays_where_the_file_lies(tmp_pat
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "x.jsonl").write_bytes(b"{}\n")
-    before = digest(tmp_path / "a" / "x.jsonl")
-    assert digest(tmp_path / "b" / "x.jsonl") == before
+    before = digests([tmp_path / "a" / "x.jsonl"])
+    assert digests([tmp_path / "b" / "x.jsonl"]) == before
     (tmp_path / "a" / "x.jsonl").write_bytes(b"{ }\n")
-    assert digest(tmp_path / "a" / "x.jsonl") != before
+    assert digests([tmp_path / "a" / "x.jsonl"]) != before

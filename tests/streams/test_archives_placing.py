@@ -155,7 +155,7 @@ def test_a_line_that_was_cut_is_refused_with_its_whole_length() -> None:
     found = Placing(BOUNDS).place(Line("a.jsonl:7", b"{" * LINE_LIMIT, 3 * LINE_LIMIT), PLAIN, PLAIN.check())
     assert isinstance(found, Unplaced)
     assert found.cause == "too-large"
-    assert f"the line has {3 * LINE_LIMIT:,} bytes" in found.reason
+    assert f"the record has {3 * LINE_LIMIT:,} bytes" in found.reason
 
 
 def test_nesting_deeper_than_can_be_written_is_refused() -> None:
