@@ -23,6 +23,14 @@ def replay(
     until: To = None,
     published_at: PublishedAt = None,
     date_from: DateFrom = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Send nothing, need no broker: show the first records as they would be sent, the counts, the first "
+            "and last date, what would be refused and why, and the disk that the lane would take.",
+        ),
+    ] = False,
     work: Annotated[
         bool, typer.Option("--work", help="Run the stages, too, in this process's children, until the lane is done.")
     ] = False,
@@ -42,14 +50,21 @@ def replay(
     from deploy.chain import Chain
     from deploy.console import say
     from deploy.progress import showing
+    from deploy.rehearsal import rehearse
     from deploy.replaying import check_lane, lane_name, replay_archive
     from streams import lanes
     from streams.settings import Settings
 
+    archive = archive_of(files, mapping, timezone, since, until, published_at, date_from)
+    if dry_run:
+        with showing() as report:
+            rehearsal = rehearse(archive, report)
+        for line in rehearsal.lines():
+            typer.echo(line)
+        return
     name = lane or lane_name(files)
     check_lane(name, files)
     settings = Settings(lane=name, broker=broker)
-    archive_of(files, mapping, timezone, since, until, published_at, date_from)  # what is wrong here needs no broker
     found = asyncio.run(lanes.find(settings))
     if found is not None:  # today moves, the lane's last day does not
         since, until = since or found.since, until or found.until
