@@ -114,3 +114,45 @@ def remove(lane: Name, broker: Address = None) -> None:
 
     asyncio.run(remove(Settings(lane=lane, broker=broker)))
     say(f"lane {lane} is removed")
+
+
+@lanes.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="A lane.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The lane to compare it with.")],
+    broker: Address = None,
+    json: Json = False,
+) -> None:
+    """Compare two lanes by article and by story: what another version, or other settings, changed.
+
+    Counts first, then examples of each kind of change. Stories are compared by the articles that they have. Exit code 1
+    if anything differs.
+
+    \b
+    Example: the same archive before and after an upgrade
+      khabar lanes diff saudi-2015 saudi-2015-new
+    """
+    import asyncio
+    from dataclasses import asdict
+
+    from deploy.differences import diff
+    from deploy.show import safe
+    from deploy.table import show, show_json
+    from streams.settings import Settings
+
+    found = asyncio.run(diff(Settings(lane=first, broker=broker), Settings(lane=second, broker=broker)))
+    if json:
+        show_json(asdict(found))
+    else:
+        counts: list[tuple[str, object]] = [("the same articles", found.same_articles)]
+        counts += [(f"articles {kind}", count) for kind, count in found.articles.most_common()]
+        counts += [("the same stories", found.same_stories), *found.stories.most_common()]
+        show(("", ""), counts)
+        for kind, changes in found.examples.items():
+            typer.echo(f"\n{kind}")
+            for each in changes:
+                typer.echo(f"  {each.id}  {safe(each.title)}")
+                typer.echo(f"    {first}: {each.before or 'not there'}")
+                typer.echo(f"    {second}: {each.after or 'not there'}")
+    if found:
+        raise typer.Exit(1)

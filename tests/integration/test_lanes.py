@@ -150,3 +150,33 @@ def test_a_lane_says_how_far_its_line_is(half: Settings, khabar: Khabar) -> None
     asyncio.run(passed(LAST))
     assert f"{name}\treplay\tdone\t\t\n" in khabar("lanes", "list").stdout
     khabar("lanes", "remove", name)
+
+
+def test_two_lanes_are_compared_and_1_says_that_they_differ(half: Settings, khabar: Khabar, tmp_path: Path) -> None:
+    other = half.on(f"{half.lane}-b")
+    asyncio.run(lanes.create(other, lanes.LIVE))
+    record = {"source": "nidaa.example", "source_id": "n1", "title": "خطة", "published_at": "2026-05-01"}
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps(record))
+    done = CliRunner().invoke(app, ["process", str(tmp_path / "a.jsonl"), "-o", str(tmp_path / "out")])
+    assert done.exit_code == 0
+    value = (tmp_path / "out").read_bytes().strip()
+    article = orjson.loads(value)
+
+    async def write(settings: Settings, *values: bytes) -> None:
+        delivery = Delivery(settings)
+        topic = Topics(settings.prefix, settings.lane).name(EnrichedArticle)
+        await delivery.send([Output(topic, 0, orjson.loads(each)["id"].encode(), each, []) for each in values])
+        await delivery.close()
+
+    asyncio.run(write(half, value))
+    asyncio.run(write(other, value))
+    same = khabar("lanes", "diff", half.lane, other.lane)
+    assert same.stdout == "the same articles\t1\nthe same stories\t1\n"
+    asyncio.run(write(other, orjson.dumps(article | {"version": "v2"}), orjson.dumps(article | {"id": "b"})))
+    differ = khabar("lanes", "diff", half.lane, other.lane, code=1)
+    assert {"articles other text\t1", "articles only in the second\t1"} <= set(differ.stdout.splitlines())
+    assert orjson.loads(khabar("lanes", "diff", half.lane, other.lane, "--json", code=1).stdout)["articles"] == {
+        "other text": 1,
+        "only in the second": 1,
+    }
+    khabar("lanes", "remove", other.lane)
