@@ -133,7 +133,6 @@ def diff(
       khabar lanes diff saudi-2015 saudi-2015-new
     """
     import asyncio
-    from dataclasses import asdict
 
     from deploy.differences import diff
     from deploy.show import safe
@@ -142,7 +141,7 @@ def diff(
 
     found = asyncio.run(diff(Settings(lane=first, broker=broker), Settings(lane=second, broker=broker)))
     if json:
-        show_json(asdict(found))
+        show_json(found)
     else:
         counts: list[tuple[str, object]] = [("the same articles", found.same_articles)]
         counts += [(f"articles {kind}", count) for kind, count in found.articles.most_common()]
