@@ -13,7 +13,7 @@ from schemas.errors import Misconfigured
 if TYPE_CHECKING:
     from streams.archives import Archive
 
-__all__ = ["DateFrom", "Files", "From", "Map", "PublishedAt", "Timezone", "To", "archive_of"]
+__all__ = ["DateFrom", "Files", "From", "Map", "Preset", "PublishedAt", "Timezone", "To", "archive_of"]
 
 Files = Annotated[
     list[Path],
@@ -32,7 +32,17 @@ Map = Annotated[
         "What is not mapped and none of our fields goes to `extra`.",
     ),
 ]
-Timezone = Annotated[str, typer.Option(metavar="NAME", help="Zone of dates without one, such as Asia/Riyadh.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="A known shape (ant, saudinewsnet), or a TOML file: a table [map], and timezone, published_at, date_from. "
+        "The options win over it.",
+    ),
+]
+Timezone = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Zone of dates without one, such as Asia/Riyadh; UTC if not given.")
+]
 From = Annotated[
     str | None, typer.Option("--from", metavar="DATE", help="Refuse earlier dates; 1990-01-01 if not given.")
 ]
@@ -53,17 +63,26 @@ DateFrom = Annotated[
 def archive_of(
     files: Sequence[Path],
     mapping: Sequence[str] | None,
-    timezone: str,
+    timezone: str | None,
     since: str | None,
     until: str | None,
     published_at: str | None,
     date_from: str | None = None,
+    preset: str | None = None,
+    *,
+    assume_sorted: bool = False,
 ) -> "Archive":
     """The files and how they are to be read; raises Misconfigured."""
     from streams.archives import Archive, Bounds, FieldMap, Placing, check_files
+    from streams.archives.presets import Preset as Shape
+    from streams.archives.presets import read_preset
 
     check_files(files)
-    zone = _zone(timezone)
+    known = read_preset(preset) if preset else Shape()
+    names = {**FieldMap.parse(known.pairs).names, **FieldMap.parse(mapping or ()).names}
+    if published_at is None and date_from is None:
+        published_at, date_from = known.published_at, known.date_from
+    zone = _zone(timezone or known.timezone or "UTC")
     bounds = Bounds.parse(since, until, zone, datetime.now(UTC))
     dated: Literal["name", "mtime"] | None = None
     if date_from in ("name", "mtime"):
@@ -72,7 +91,7 @@ def archive_of(
         if published_at is not None:
             raise Misconfigured(f"--date-from {date_from} and --published-at {published_at} say the same; give one")
         published_at = date_from
-    return Archive(files, FieldMap.parse(mapping or ()), Placing(bounds, zone, published_at), dated)
+    return Archive(files, FieldMap(names), Placing(bounds, zone, published_at), dated, assume_sorted)
 
 
 def _zone(name: str) -> tzinfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -11,12 +12,12 @@ from deploy.console import say
 from deploy.worker import supervisor_of
 from schemas import FIRST, LAST, Lane, Misconfigured, to_rfc3339
 from streams import lanes
-from streams.archives import STDIN, Archive, Report, Sorter
+from streams.archives import STDIN, Archive, Ordered, Report
 from streams.lag import READS
 from streams.replay import follow, send, sent_up_to
 from streams.settings import Settings
 
-__all__ = ["check_lane", "lane_name", "replay_archive"]
+__all__ = ["check_lane", "lane_name", "replay_archive", "speed_of"]
 
 
 def lane_name(files: Sequence[Path]) -> str:
@@ -35,13 +36,33 @@ def check_lane(lane: str, files: Sequence[Path]) -> None:
         raise Misconfigured("stdin cannot be replayed: a replay that goes on reads it again; write it to a file first")
 
 
+def speed_of(word: str) -> float | None:
+    """What --speed says: how many times faster than it was, None for as fast as can be; raises Misconfigured."""
+    if word == "max":
+        return None
+    try:
+        speed = 1.0 if word == "real" else float(word)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < math.inf:
+        raise Misconfigured(f"--speed {word} is no speed; give max, real, or how many times faster, such as 60")
+    return speed
+
+
 async def replay_archive(
-    settings: Settings, archive: Archive, versions: Mapping[str, str], report: Report, *, work: bool = False
+    settings: Settings,
+    archive: Archive,
+    versions: Mapping[str, str],
+    report: Report,
+    *,
+    work: bool = False,
+    speed: float | None = None,
 ) -> bool:
     """Send the archive to the lane of `settings`, or what that lacks of it, and follow it to its end.
 
-    The lane is made where it is not there, pinned to these versions; with `work` this process works on it, too. Returns
-    whether it is drained; False where nobody works on it. Raises Misconfigured if it was made from something else.
+    The lane is made where it is not there, pinned to these versions; with `work` this process works on it, too; `speed`
+    is that of streams.replay.send. Returns whether it is drained; False where nobody works on it. Raises
+    Misconfigured if it was made from something else.
     """
     wanted = Lane(
         kind="replay",
@@ -62,11 +83,13 @@ async def replay_archive(
     with archive.sorted(after=after, report=report) as sorter:
         if not there:
             await lanes.create(settings, wanted)
-        return await _maybe_working(settings, _send_and_follow(settings, sorter, after, report, work), work)
+        return await _maybe_working(settings, _send_and_follow(settings, sorter, after, report, work, speed), work)
 
 
-async def _send_and_follow(settings: Settings, sorter: Sorter, after: str, report: Report, work: bool) -> bool:
-    sent = await send(settings, sorter, after, report)
+async def _send_and_follow(
+    settings: Settings, sorter: Ordered, after: str, report: Report, work: bool, speed: float | None
+) -> bool:
+    sent = await send(settings, sorter, after, report, speed=speed)
     refused = f", {sorter.unplaced_count:,} of them only for dead letters" if sorter.unplaced_count else ""
     say(f"everything was sent to lane {settings.lane}: {sent:,} records{refused}")
     return await follow(settings, report, patient=work)

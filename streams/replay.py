@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from xxhash import xxh3_64_intdigest
 
-from schemas import FIRST, LAST, ProgressMark, RawArticle, Unavailable, encode
+from schemas import FIRST, LAST, ProgressMark, RawArticle, Unavailable, date_of, encode
 from streams import cluster, lanes
-from streams.archives import Placed, Report, Sorter, Standing, Unplaced
+from streams.archives import Checked, Ordered, Placed, Report, Standing, Unplaced
 from streams.delivery import Delivery, Output
 from streams.kafka import errors, make_consumer, running
 from streams.lag import Lag
@@ -36,6 +36,7 @@ MARK_SECONDS = 1.0
 AHEAD = 1_000
 _LOOK_S = 0.2  # between two looks at how far behind the stages are
 _ALONE_S = 10.0  # a stage without a worker for so long is not just being started again (a dead member counts for 6 s)
+_TOGETHER_S = 0.2  # with a speed: what is due within this goes out together
 _TAIL = 64  # records of a partition that a first look for its last mark takes in
 
 
@@ -69,35 +70,40 @@ async def _last_mark(consumer: AIOKafkaConsumer, partition: TopicPartition) -> s
     return FIRST
 
 
-async def send(settings: Settings, sorter: Sorter, after: str, report: Report) -> int:
-    """Send what `sorter` holds, everything past the place `after`; close the lane; return the records sent.
+async def send(settings: Settings, sorter: Ordered, after: str, report: Report, *, speed: float | None = None) -> int:
+    """Send what `sorter` gives, everything past the place `after`; close the lane; return the records sent.
 
+    With `speed` articles are as far apart as their dates, divided by it; without, as fast as the stages follow.
     Records without a place go first, unless the lane is past its beginning. Waits for as long as it takes where the
     broker is away or the stages are behind, and says so in what it reports.
     """
     records: Iterator[Placed | Unplaced]
     records, total = sorter.placed(), sorter.placed_count
-    if after == FIRST:
+    if after == FIRST or isinstance(sorter, Checked):  # which leaves out by itself what was sent
         records, total = sorter.records(), total + sorter.unplaced_count
-    sender = _Sender(settings, Standing("sending", 0, total, after), report)
+    standing = Standing("sending", 0, total, after)
+    sender = _Sender(settings, standing, report, speed)
     try:
         async with Lag(settings) as lag:
             await sender.run(records, lag)
     finally:
         await sender.close()
-    return total
+    return standing.done
 
 
 class _Sender:
-    def __init__(self, settings: Settings, standing: Standing, report: Report) -> None:
+    def __init__(self, settings: Settings, standing: Standing, report: Report, speed: float | None) -> None:
         self._settings, self._standing, self._report = settings, standing, report
+        self._speed = speed
+        self._began: tuple[float, int] | None = None  # when the first article went out (monotonic), and its date
         self._topic = Topics(settings.prefix, settings.lane).name(RawArticle)
         self._delivery = Delivery(settings)
         self._partitions = 0
 
     async def run(self, records: Iterable[Placed | Unplaced], lag: Lag) -> None:
         self._partitions = await self._count()
-        for group in _groups(records):
+        for group in _groups(records, self._speed):
+            await self._until_due(group[0])
             await self._delivery.send([self._output(record) for record in group])
             self._standing.done += len(group)
             if isinstance(group[-1], Placed):
@@ -109,6 +115,18 @@ class _Sender:
 
     async def close(self) -> None:
         await self._delivery.close()
+
+    async def _until_due(self, first: Placed | Unplaced) -> None:
+        """Until the article is due by the speed."""
+        if self._speed is None or isinstance(first, Unplaced):
+            return
+        us = date_of(first.place)
+        began, date = self._began = self._began or (time.monotonic(), us)
+        while (left := began + (us - date) / 1e6 / self._speed - time.monotonic()) > 0:
+            self._standing.phase, self._standing.waiting = "waiting", f"the next article is due in {left:.0f} s"
+            self._report(self._standing)
+            await asyncio.sleep(min(left, 1.0))
+        self._standing.phase, self._standing.waiting = "sending", ""
 
     async def _count(self) -> int:
         while True:
@@ -195,12 +213,15 @@ async def follow(settings: Settings, report: Report, *, patient: bool = False) -
             await asyncio.sleep(1.0)
 
 
-def _groups(records: Iterable[Placed | Unplaced]) -> Iterator[list[Placed | Unplaced]]:
-    """What goes between two marks: so many records, or what could be read in a second; places and none never mix."""
+def _groups(records: Iterable[Placed | Unplaced], speed: float | None = None) -> Iterator[list[Placed | Unplaced]]:
+    """What goes between two marks: so many records, or what could be read in a second; places and none never mix.
+
+    With a speed, what is due within a fifth of a second.
+    """
     group: list[Placed | Unplaced] = []
     began = time.monotonic()
     for record in records:
-        if group and type(record) is not type(group[0]):
+        if group and (type(record) is not type(group[0]) or _later(record, group[0], speed)):
             yield group
             group, began = [], time.monotonic()
         group.append(record)
@@ -209,3 +230,9 @@ def _groups(records: Iterable[Placed | Unplaced]) -> Iterator[list[Placed | Unpl
             group, began = [], time.monotonic()
     if group:
         yield group
+
+
+def _later(record: Placed | Unplaced, first: Placed | Unplaced, speed: float | None) -> bool:
+    if speed is None or isinstance(record, Unplaced) or isinstance(first, Unplaced):
+        return False
+    return date_of(record.place) - date_of(first.place) > _TOGETHER_S * speed * 1e6

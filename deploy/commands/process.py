@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.archives import DateFrom, Files, From, Map, PublishedAt, Timezone, To
+from deploy.archives import DateFrom, Files, From, Map, Preset, PublishedAt, Timezone, To
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -28,7 +28,8 @@ def process(
         Path | None, typer.Option(metavar="OUT", help="Write the records that were refused here, with the reasons.")
     ] = None,
     mapping: Map = None,
-    timezone: Timezone = "UTC",
+    preset: Preset = None,
+    timezone: Timezone = None,
     since: From = None,
     until: To = None,
     published_at: PublishedAt = None,
@@ -54,7 +55,7 @@ def process(
     from streams.settings import Settings
 
     settings = Settings()
-    archive = archive_of(files, mapping, timezone, since, until, published_at, date_from)
+    archive = archive_of(files, mapping, timezone, since, until, published_at, date_from, preset)
     with ExitStack() as opened:
         out = sys.stdout.buffer if output is None else _open(output, files, opened)
         story_file = None if stories is None else _open(stories, files, opened)

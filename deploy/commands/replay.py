@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.archives import DateFrom, Files, From, Map, PublishedAt, Timezone, To
+from deploy.archives import DateFrom, Files, From, Map, Preset, PublishedAt, Timezone, To
 
 __all__ = ["replay"]
 
@@ -18,11 +18,23 @@ def replay(
     ] = None,
     broker: Annotated[str | None, typer.Option(help="host:port of Kafka; the local broker if none is given.")] = None,
     mapping: Map = None,
-    timezone: Timezone = "UTC",
+    preset: Preset = None,
+    timezone: Timezone = None,
     since: From = None,
     until: To = None,
     published_at: PublishedAt = None,
     date_from: DateFrom = None,
+    assume_sorted: Annotated[
+        bool,
+        typer.Option("--assume-sorted", help="Send as it is read, without sorting; ends where a date falls."),
+    ] = False,
+    speed: Annotated[
+        str,
+        typer.Option(
+            metavar="max|real|N",
+            help="As fast as the stages follow; or with the time between articles as it was; or N times faster.",
+        ),
+    ] = "max",
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -51,27 +63,32 @@ def replay(
     from deploy.console import say
     from deploy.progress import showing
     from deploy.rehearsal import rehearse
-    from deploy.replaying import check_lane, lane_name, replay_archive
+    from deploy.replaying import check_lane, lane_name, replay_archive, speed_of
     from streams import lanes
     from streams.settings import Settings
 
-    archive = archive_of(files, mapping, timezone, since, until, published_at, date_from)
+    archive = archive_of(
+        files, mapping, timezone, since, until, published_at, date_from, preset, assume_sorted=assume_sorted
+    )
     if dry_run:
         with showing() as report:
             rehearsal = rehearse(archive, report)
         for line in rehearsal.lines():
             typer.echo(line)
         return
+    pace = speed_of(speed)
     name = lane or lane_name(files)
     check_lane(name, files)
     settings = Settings(lane=name, broker=broker)
     found = asyncio.run(lanes.find(settings))
     if found is not None:  # today moves, the lane's last day does not
         since, until = since or found.since, until or found.until
-    archive = archive_of(files, mapping, timezone, since, until, published_at, date_from)
+    archive = archive_of(
+        files, mapping, timezone, since, until, published_at, date_from, preset, assume_sorted=assume_sorted
+    )
     with showing() as report:
         drained = asyncio.run(
-            replay_archive(settings, archive, Chain.shipped(settings.tagger).versions, report, work=work)
+            replay_archive(settings, archive, Chain.shipped(settings.tagger).versions, report, work=work, speed=pace)
         )
     if drained:
         say(f"lane {name} is done; read it: khabar read enriched --lane {name} --latest-per-key")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.replaying import check_lane, lane_name
+from deploy.replaying import check_lane, lane_name, speed_of
 from schemas import Misconfigured
 
 
@@ -40,3 +40,12 @@ def test_live_articles_and_stdin_are_never_replayed() -> None:
         check_lane("replay-a", [Path("-")])
     with pytest.raises(Misconfigured, match="name one with --lane"):
         lane_name([Path("أرشيف.jsonl")])
+
+
+def test_a_speed_is_how_many_times_faster() -> None:
+    assert speed_of("max") is None
+    assert speed_of("real") == 1
+    assert speed_of("3600") == 3600
+    for word in ("0", "-1", "nan", "inf", "quick"):
+        with pytest.raises(Misconfigured, match=f"--speed {word} is no speed"):
+            speed_of(word)
