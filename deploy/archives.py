@@ -19,8 +19,8 @@ Files = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE",
-        help="Files, or folders of them: .jsonl, .json (an array), .csv, .parquet, .txt (one article a file); plain or "
-        "packed (.gz, .zst, .bz2, .xz).",
+        help="Files, or folders of them: .jsonl, .json (an array), .csv, .parquet, .warc, .txt (one article a file); "
+        "plain or packed (.gz, .zst, .bz2, .xz).",
     ),
 ]
 Map = Annotated[

@@ -1,7 +1,7 @@
 """Archives: files of articles, read record by record, mapped to our fields, dated, and put in the order of a replay.
 
-`Archive.sorted` is the surface. `inputs` finds the files and their kinds, `lines`, `tables` and `texts` read them,
-`mapping` renames fields, `placing` dates a record and gives it its place, `sorting` orders what does not fit into
+`Archive.sorted` is the surface. `inputs` finds the files and their kinds, `lines`, `tables`, `texts` and `warc` read
+them, `mapping` renames fields, `placing` dates a record and gives it its place, `sorting` orders what does not fit into
 memory. A new kind of file is one more reader, and a line in `inputs`.
 """
 

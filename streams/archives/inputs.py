@@ -14,6 +14,7 @@ from streams.archives.lines import Line, read_lines
 from streams.archives.opening import BROKEN, PACKED, STDIN, open_file, printable
 from streams.archives.tables import read_array, read_csv, read_parquet
 from streams.archives.texts import DateFrom, read_text
+from streams.archives.warc import read_warc
 
 __all__ = ["KINDS", "check_files", "digests", "read_files"]
 
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 # folder, only these are read.
 KINDS = {
     ".jsonl": "lines", ".ndjson": "lines", ".json": "array", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet",
-    ".txt": "text",
+    ".txt": "text", ".warc": "warc",
 }  # fmt: skip
 
 
@@ -78,6 +79,8 @@ def _read(file: _Input, date_from: DateFrom | None) -> Iterator[Line]:
     with open_file(file.path) as source:
         if file.kind == "csv":
             yield from read_csv(source, file.name)
+        elif file.kind == "warc":
+            yield from read_warc(source, file.name)
         elif file.kind == "array" and source.peek(1024).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":
             yield from read_array(source, file.name)
         elif file.kind == "text" and source.peek(1)[:1] != b"{":
