@@ -199,6 +199,40 @@ async def test_a_replay_that_dies_anywhere_goes_on_from_its_marks(
     assert await sent_up_to(settings) == LAST
 
 
+async def test_an_archive_that_is_assumed_to_be_sorted_goes_on_where_it_died_and_ends_where_it_is_not(
+    settings: Settings, make: Callable[..., Archive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "MARK_EVERY", 20)
+    archive = make(90, broken=2)
+    lines = archive.files[0].read_bytes().splitlines()
+    lines.sort(key=lambda line: orjson.loads(line)["published_at"] if line.startswith(b"{") else 1437436292 + 10)
+    archive.files[0].write_bytes(b"\n".join(lines))
+    sorted_one = Archive(archive.files, archive.map, archive.placing, assume_sorted=True)
+    whole = replay._Sender._mark
+
+    class Died(Exception):
+        pass
+
+    async def mortal(self: replay._Sender, place: str) -> None:
+        await whole(self, place)
+        if self._standing.done > 40 and place != LAST:
+            raise Died
+
+    monkeypatch.setattr(replay._Sender, "_mark", mortal)
+    with pytest.raises(Died):
+        await unfollowed(settings, sorted_one)
+    monkeypatch.setattr(replay._Sender, "_mark", whole)
+    await unfollowed(settings, sorted_one)
+    sent = await sent_in(settings)
+    assert_marks_hold(sent)
+    records = [record for each in sent.values() for record in each]
+    assert len({record.value for record in records if header(record, PLACE)}) == 90
+    assert len({record.value for record in records if header(record, REFUSED)}) == 2
+    archive.files[0].write_bytes(b"\n".join([*lines[50:], *lines[:50]]))
+    with pytest.raises(Misconfigured, match=r"the archive is not sorted: a\.jsonl:\d+ is dated"):
+        await unfollowed(settings.on(f"{settings.lane}-b"), sorted_one)
+
+
 async def test_a_replay_that_is_complete_sends_nothing_again(settings: Settings, make: Callable[..., Archive]) -> None:
     archive = make(50)
     await unfollowed(settings, archive)

@@ -258,6 +258,21 @@ def test_files_of_one_outlet_each_come_in_the_order_of_one_sorted_file(tmp_path:
         assert [orjson.loads(record.value)["title"] for record in sorter.placed()] == [f"خبر {n}" for n in range(60)]
 
 
+def test_the_same_articles_come_alike_from_every_kind_of_file(tmp_path: Path) -> None:
+    rows = [{"source": "s", "title": f"خبر {n}", "published_at": f"2026-05-0{n}", "x": "y"} for n in range(1, 6)]
+    lines = b"\n".join(map(orjson.dumps, rows))
+    (tmp_path / "a.jsonl").write_bytes(lines)
+    (tmp_path / "b.jsonl.zst").write_bytes(zstd.compress(lines))
+    (tmp_path / "c.json").write_bytes(orjson.dumps(rows))
+    text = "".join(";".join(row.values()) + "\n" for row in [dict(zip(rows[0], rows[0], strict=True)), *rows])
+    (tmp_path / "d.csv").write_text(text, "utf-8")
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "e.parquet")
+    first, *others = ([record[0::2] for record in placed(file)] for file in sorted(tmp_path.iterdir()))
+    assert len(first) == 5
+    assert all(other == first for other in others)
+    assert len(others) == 4
+
+
 @pytest.fixture
 def seeds(data: Path) -> Path:
     return data / "seeds"
