@@ -246,6 +246,18 @@ def test_files_of_one_name_from_several_folders_are_told_apart(tmp_path: Path) -
     assert digests(files) == digests(files[::-1])
 
 
+def test_more_files_than_a_manifest_can_name_are_one_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.archives.inputs._NAMED", 3)
+    files = [tmp_path / f"{number}.jsonl" for number in range(5)]
+    for file in files:
+        file.write_text(file.name)
+    (found,) = digests(files).values()
+    assert found.startswith("5 files, sha256 ")
+    assert digests(files[::-1]) == digests(files)
+    files[3].write_text("another")
+    assert digests(files) != {"files": found}
+
+
 @pytest.mark.parametrize("split", [1, 3])
 def test_files_of_one_outlet_each_come_in_the_order_of_one_sorted_file(tmp_path: Path, split: int) -> None:
     lines = [
