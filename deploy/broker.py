@@ -33,8 +33,9 @@ from platformdirs import user_data_path
 from deploy.kafka_jars import Progress, classpath
 from deploy.locks import locked
 from schemas.errors import Misconfigured, Unavailable
+from streams.settings import loopback_port
 
-__all__ = ["CONTROLLER_PORT", "PORT", "Broker", "Node", "data_folder"]
+__all__ = ["CONTROLLER_PORT", "PORT", "Broker", "Node", "data_folder", "usual_port"]
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,16 @@ def data_folder() -> Path:
     return user_data_path("khabar") / "broker"
 
 
+def usual_port(folder: Path, brokers: str) -> int:
+    """Where the broker of the folder listened last; else where `brokers` look for one on this machine; else PORT."""
+    try:
+        last = javaproperties.loads((folder / "server.properties").read_text("latin-1"))
+        return int(last["advertised.listeners"].rpartition(":")[2])
+    except (OSError, KeyError, ValueError):  # never started, or the file was cut off
+        port = loopback_port(brokers)
+        return port if port and 1024 <= port < 65535 else PORT
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A broker process that was started: `created` (epoch seconds) tells it from a later process of the same id."""
@@ -134,14 +145,15 @@ class Broker:
         Raises Misconfigured (a taken port, a full disk) and Unavailable (no download, or Kafka ended: its words).
         """
         try:
+            with self._locked():
+                if not self.running():
+                    self._check()  # before the download
             jars = classpath(progress)
             with self._locked():
                 if node := self.running():
                     _wait_for_port(node.port)  # whoever started it may have been stopped before it was ready
                     return False
-                self._check_room()
-                for port in (self.port, self.controller_port):
-                    _check_port(port)
+                self._check()
                 self._prepare(jars)
                 self._launch(jars)
                 return True
@@ -183,7 +195,7 @@ class Broker:
         (self.folder / "node.json").unlink(missing_ok=True)
         return True
 
-    def _check_room(self) -> None:
+    def _check(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.folder).free
         if free < ROOM:
@@ -191,6 +203,8 @@ class Broker:
                 f"the disk of {self.folder} has {free // 10**6} MB free and the broker needs {ROOM // 10**6} MB: "
                 f"free some space, or point XDG_DATA_HOME to a larger disk"
             )
+        for port in (self.port, self.controller_port):
+            _check_port(port)
 
     def _prepare(self, jars: list[Path]) -> None:
         """Write the settings, and format the data folder the first time."""

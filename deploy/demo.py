@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.table import Table
 
 from deploy import samples, show
-from deploy.broker import Broker, data_folder
+from deploy.broker import Broker, data_folder, usual_port
 from deploy.console import downloading, say
 from deploy.watch import Watch
 from deploy.worker import supervisor_of
@@ -121,7 +121,9 @@ def _broker(settings: Settings) -> Iterator[Settings]:
     if next(each for each in listing(settings) if each.name == "broker").origin != "default":
         yield settings
         return
-    local = Broker(data_folder())
+    folder = data_folder()
+    port = usual_port(folder, settings.broker)
+    local = Broker(folder, port, port + 1)
     ran_before = local.running() is not None
     try:
         if not ran_before:

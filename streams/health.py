@@ -19,16 +19,29 @@ log = logging.getLogger(__name__)
 # slowest batch takes a second or two; Kafka itself may be away for longer, and a restart then does no harm.
 _STILL_S = 60.0
 
+# A broker that was not heard for so long does not answer: three rounds of the stage's own asking, which goes on while
+# there is nothing to read. Much less would call a broker that restarts (3 s) or a long pause of Java's an outage.
+_SILENT_S = 15.0
+
 
 class Health:
     """How a stage gets on. What it has read counts, not what it committed: deduplicate holds articles back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._moved = clock()
+        self._moved = self._heard = clock()
         self._ends: Mapping[TP, int] = {}
         self._positions: dict[TP, int] = {}
         self.ready = False
+
+    def heard(self) -> None:
+        """The broker has just answered, whatever it said."""
+        self._heard = self._clock()
+
+    def silence(self) -> float | None:
+        """For how many seconds the broker has not answered; None where that is no reason to worry yet."""
+        silent = self._clock() - self._heard
+        return silent if silent > _SILENT_S else None
 
     def taken(self) -> None:
         """Partitions are given anew; what must be restored for them is not there yet."""
@@ -38,7 +51,7 @@ class Health:
     def given(self, positions: Mapping[TP, int]) -> None:
         """These partitions are read from here on."""
         self._positions = dict(positions)
-        self._moved = self._clock()
+        self._moved = self._heard = self._clock()
         self.ready = True
 
     def read(self, positions: Mapping[TP, int]) -> None:
@@ -59,8 +72,15 @@ class Health:
             for partition, position in self._positions.items()
         }
 
+    def unready(self) -> str | None:
+        """Why nothing can be done now, None if something can."""
+        if not self.ready:
+            return "not ready: no partitions were given yet, or memory is restored"
+        silent = self.silence()
+        return None if silent is None else f"not ready: Kafka has not answered for {silent:.0f} s"
+
     def complaint(self) -> str | None:
-        """What is wrong, None if nothing is."""
+        """What is wrong that a restart may mend, None if nothing is; it mends no broker that is away."""
         behind = sum(self.lag().values())
         still = self._clock() - self._moved
         if behind and still > _STILL_S:
@@ -85,7 +105,7 @@ def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingH
             elif self.path == "/healthz":
                 self._say(health.complaint())
             elif self.path == "/readyz":
-                self._say(None if health.ready else "not ready: no partitions were given yet, or memory is restored")
+                self._say(health.unready())
             else:
                 self._answer(HTTPStatus.NOT_FOUND, b"there are /metrics, /healthz and /readyz\n")
 

@@ -32,7 +32,7 @@ from aiokafka.errors import (
 
 from schemas import Misconfigured, Unavailable
 from streams.security import Security, read_security
-from streams.settings import LOCAL_BROKER, Settings
+from streams.settings import Settings, loopback_port
 from streams.topics import FRAMING, LARGEST
 
 __all__ = ["errors", "make_admin", "make_consumer", "make_producer", "running", "start"]
@@ -197,8 +197,10 @@ def _refused(settings: Settings, bad: KafkaError) -> str:
 
 
 def _unreachable(settings: Settings, address: str, why: str) -> str:
-    to_do = "start it: khabar broker start" if settings.broker == LOCAL_BROKER else "is it running, is broker right?"
-    return f"no Kafka answers at {address}{f' ({why})' if why else ''}; {to_do}"
+    port = loopback_port(address)
+    start = "is it running?" if port is None else f"start one: khabar broker start --port {port}"
+    where = "khabar settings shows where broker came from"
+    return f"no Kafka answers at {address}{f' ({why})' if why else ''}; {start} ({where})"
 
 
 def _addresses(settings: Settings) -> list[str]:

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from schemas import Misconfigured
 
-__all__ = ["LOCAL_BROKER", "Setting", "Settings", "listing"]
+__all__ = ["LOCAL_BROKER", "Setting", "Settings", "listing", "loopback_port"]
 
 LOCAL_BROKER = "127.0.0.1:19092"  # where `khabar broker` listens
 
@@ -27,6 +27,13 @@ _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 # named after the services beside it: they are nobody's settings.
 _INJECTED = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?$")
 _SECRET = re.compile(r"password|jaas|keystore\.key|private", re.IGNORECASE)
+_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|\[::1\]", re.IGNORECASE)
+
+
+def loopback_port(brokers: str) -> int | None:
+    """The port of the first of these `host:port` that is on this machine, None where all are elsewhere."""
+    pairs = (each.strip().rpartition(":") for each in brokers.split(","))
+    return next((int(port) for host, _, port in pairs if _LOOPBACK.fullmatch(host)), None)
 
 
 def _brokers(text: str) -> str:

@@ -52,6 +52,7 @@ _LARGEST_BATCH = 500
 _BATCH_S = 0.5
 _RESTORE_S = 900.0  # for all that happens when a partition is given; restoring three months of a line takes minutes
 _WATCH_S = 5.0  # how often the broker is asked whether the topic is still there, and where it ends
+_LISTEN_S = 1.0  # how often a broker that has fallen silent is looked for; the log tells the second
 _STOP_GRACE_S = 5.0  # for what is being sent when the stage is told to stop; then it leaves, and the batch comes again
 
 _MISCONFIGURED, _UNAVAILABLE, _BROKEN = 2, 1, 70  # exit codes; 70 is EX_SOFTWARE
@@ -101,6 +102,7 @@ class Stage(faust.App):
         self.health = Health()
         self.metrics = Metrics(name, self.settings.lane, self.health.lag)
         self.task(self._watch)
+        self.task(self._tell_of_silence)
 
     # The batch loop.
 
@@ -213,6 +215,7 @@ class Stage(faust.App):
 
     def arrived(self, found: Slice) -> None:
         """Records for the agent."""
+        self.health.heard()
         self._queue.put_nowait(found)
 
     def waiting(self) -> int:
@@ -240,7 +243,9 @@ class Stage(faust.App):
         while not self.should_stop:
             await self.sleep(_WATCH_S)
             try:
-                if topic not in await self.consumer.topics():
+                topics = await self.consumer.topics()
+                self.health.heard()
+                if topic not in topics:
                     raise Misconfigured(f"{topic} was deleted under its reader; make the lane anew, or remove it")
                 generation, positions = self.consumer.generation, dict(self.consumer.next)
                 bounds = await self.consumer.bounds(positions)
@@ -258,6 +263,20 @@ class Stage(faust.App):
             except Exception as failure:
                 if not self.should_stop:
                     self.fail(failure)
+
+    async def _tell_of_silence(self) -> None:
+        """Say once that the broker does not answer, and once that it does again; the clients try on in silence."""
+        self.health.heard()  # what was restored before this began may have taken longer
+        away = False
+        while not self.should_stop:
+            await self.sleep(_LISTEN_S)
+            silent = self.health.silence()
+            if silent is not None and not away:
+                since = time.strftime("%H:%M:%S", time.localtime(time.time() - silent))
+                log.warning("Kafka at %s does not answer since %s; trying on", self.settings.broker, since)
+            elif silent is None and away:
+                log.warning("Kafka at %s answers again", self.settings.broker)
+            away = silent is not None
 
     # The process.
 

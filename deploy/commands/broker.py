@@ -1,10 +1,12 @@
 """`khabar broker`: Apache Kafka on this machine, for whoever has no other."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from deploy.console import downloading, say
+from schemas.errors import Misconfigured
 
 __all__ = ["broker"]
 
@@ -21,12 +23,18 @@ broker = typer.Typer(
 )
 
 Port = Annotated[
-    int, typer.Option(min=1024, max=65534, help="Port on 127.0.0.1; the next one is for Kafka's controller.")
+    int | None,
+    typer.Option(
+        min=1024,
+        max=65534,
+        show_default="that of last time, at first 19092",
+        help="Port on 127.0.0.1; the next one is for Kafka's controller.",
+    ),
 ]
 
 
 @broker.command()
-def start(port: Port = 19092) -> None:
+def start(port: Port = None) -> None:
     """Start the broker and wait until it can be used; does nothing if it runs.
 
     The first time, Kafka's jars (44 MB) are downloaded and kept.
@@ -35,15 +43,18 @@ def start(port: Port = 19092) -> None:
     Example: on another port, for a machine where 19092 is taken
       khabar broker start --port 29092
     """
-    from deploy.broker import Broker, data_folder
+    from deploy.broker import Broker, data_folder, usual_port
+    from streams.settings import Settings
 
-    local = Broker(data_folder(), port, port + 1)
+    folder = data_folder()
+    at = port or usual_port(folder, Settings().broker)
+    local = Broker(folder, at, at + 1)
     with downloading("Downloading Apache Kafka") as update:
         started = local.start(update)
     node = local.running()
     number = f", process {node.pid}" if node else ""
     say(f"Kafka {'listens' if started else 'was running already and listens'} on {local.bootstrap}{number}")
-    if node and not started and node.port != port:
+    if node and not started and port not in (None, node.port):
         say(f"To move it to port {port}: khabar broker stop && khabar broker start --port {port}")
 
 
@@ -95,6 +106,13 @@ def remove(
         say(f"There is nothing in {local.folder}")
         return
     if not yes:
-        typer.confirm(f"Delete all topics and records in {local.folder}?", abort=True, err=True)
+        try:
+            sure = typer.confirm(f"Delete all topics and records in {local.folder}?", err=True)
+        except typer.Abort:
+            if sys.stdin.isatty():
+                raise
+            raise Misconfigured("nobody is there to answer; to delete it unasked: khabar broker remove --yes") from None
+        if not sure:
+            raise typer.Abort
     local.remove()
     say(f"Deleted {local.folder}")

@@ -4,6 +4,9 @@ import errno
 import json
 import os
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +14,7 @@ import psutil
 import pytest
 
 from deploy import broker as module
-from deploy.broker import Broker
+from deploy.broker import HOST, PORT, Broker, usual_port
 from schemas.errors import KhabarError, Misconfigured, Unavailable
 
 
@@ -61,3 +64,42 @@ def test_a_state_file_that_was_cut_off_is_no_broker(broker: Broker, found: str) 
     broker.folder.mkdir()
     (broker.folder / "node.json").write_text(found)
     assert broker.running() is None
+
+
+def test_a_taken_port_is_told_before_anything_is_downloaded(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "classpath", lambda progress: pytest.fail("it downloads"))
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        broker.port = other.getsockname()[1]
+        with pytest.raises(Misconfigured, match=f"port {broker.port} on {HOST} is taken"):
+            broker.start()
+
+
+def test_a_broker_comes_back_where_it_was_else_where_clients_look_for_it(broker: Broker) -> None:
+    assert usual_port(broker.folder, "kafka.example.org:9093") == PORT
+    assert usual_port(broker.folder, "127.0.0.1:80") == PORT
+    assert usual_port(broker.folder, "kafka.example.org:9093, localhost:29092") == 29092
+    broker.port = 29392
+    (broker.folder / "data").mkdir(parents=True)
+    (broker.folder / "data" / "meta.properties").touch()
+    broker._prepare([])
+    assert usual_port(broker.folder, "localhost:29092") == 29392
+    (broker.folder / "server.properties").write_text("advertised.listeners=PLAINTEXT")
+    assert usual_port(broker.folder, "localhost:29092") == 29092
+
+
+def test_a_removal_that_nobody_can_be_asked_about_names_the_option(tmp_path: Path) -> None:
+    kept = tmp_path / "khabar" / "broker" / "data"
+    kept.mkdir(parents=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy", "broker", "remove"],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"XDG_DATA_HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "khabar broker remove --yes" in done.stderr
+    assert kept.exists()

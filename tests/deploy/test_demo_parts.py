@@ -40,7 +40,7 @@ def local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.delenv("KHABAR_BROKER", raising=False)
     monkeypatch.chdir(tmp_path)
     broker = FakeBroker(ran=False)
-    monkeypatch.setattr(demo, "Broker", lambda folder: broker)
+    monkeypatch.setattr(demo, "Broker", lambda folder, port, controller_port: broker)
     return broker
 
 

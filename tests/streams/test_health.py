@@ -62,6 +62,16 @@ def test_a_stage_is_ready_once_it_was_given_partitions_and_not_while_memory_is_r
     assert health.lag() == {}
 
 
+def test_a_broker_that_fell_silent_makes_an_idle_stage_unready_and_no_reason_to_restart_it(health, clock):
+    clock.now = 15
+    assert health.unready() is None
+    clock.now = 16
+    assert health.unready() == "not ready: Kafka has not answered for 16 s"
+    assert health.complaint() is None
+    health.heard()
+    assert health.unready() is None
+
+
 def get(server, path):
     with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}{path}", timeout=5) as answer:
         return answer.status, answer.read()
@@ -72,6 +82,10 @@ def test_the_server_answers_three_paths_on_the_loopback_address(health, clock, u
     assert server.server_address[0] == "127.0.0.1"
     assert get(server, "/metrics") == (200, b"khabar 1\n")
     assert get(server, "/healthz") == get(server, "/readyz") == (200, b"ok\n")
+    clock.now = 20
+    with pytest.raises(urllib.error.HTTPError) as silent:
+        get(server, "/readyz")
+    assert (silent.value.code, silent.value.read()) == (503, b"not ready: Kafka has not answered for 20 s\n")
     health.taken()
     with pytest.raises(urllib.error.HTTPError) as unready:
         get(server, "/readyz")
