@@ -111,6 +111,7 @@ def remove(
         except typer.Abort:
             if sys.stdin.isatty():
                 raise
+            say("")  # the question's line has no end yet
             raise Misconfigured("nobody is there to answer; to delete it unasked: khabar broker remove --yes") from None
         if not sure:
             raise typer.Abort

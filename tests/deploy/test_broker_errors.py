@@ -101,5 +101,6 @@ def test_a_removal_that_nobody_can_be_asked_about_names_the_option(tmp_path: Pat
         text=True,
     )
     assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("khabar: nobody is there to answer")
     assert "khabar broker remove --yes" in done.stderr
     assert kept.exists()
