@@ -29,7 +29,7 @@ from schemas import (
 __all__ = ["VERSION", "Deduplicator"]
 
 # Raise it with every change that may change a decision: a replay lane is pinned to it.
-VERSION = f"1/{MAKER}"
+VERSION = f"2/{MAKER}"
 _COPIED = [each.name for each in fields(Article)]
 _copied = attrgetter(*_COPIED)
 

@@ -51,10 +51,12 @@ def passages(here: Print, there: Print) -> list[Passage]:
     if not runs:
         return []
     ours, theirs = _Ways(here), _Ways(there)
-    found = []
+    found: list[Passage] = []
     for i, j, length in runs:
         field, start, end = ours.span(i, i + length)
         to_field, to_start, to_end = theirs.span(j, j + length)
+        if found and found[-1].field == field and start < found[-1].end:
+            continue  # both stand partly in one character that is several words: ﷺ
         found.append(Passage(field=field, start=start, end=end, to_field=to_field, to_start=to_start, to_end=to_end))
     return found
 

@@ -19,6 +19,9 @@ ANCHOR = round(1.4 * UNIT)
 # Shares of shingles: a near-copy shares half of the shorter text; it is a part where that is little of both together.
 NEAR = 0.5
 PART = 0.25
+# Different stems below which a text is a label («عاجل», «صورة اليوم», a column's name): who prints the same one tells
+# no same news, and each would draw the next into one story. Lower chains labels; higher parts copies of headlines.
+LABEL = 5
 # Candidates looked at closely, the best first.
 CLOSE = 8
 
@@ -33,8 +36,11 @@ class Relations:
     def best(
         self, article_id: str, print_: Print, names: Names, date_us: int, clock_us: int
     ) -> tuple[Relation, StoryRef | None]:
-        """The relation, and the story of the relative; `new` where there is none."""
-        candidates = self._window.find(article_id, print_, date_us, clock_us)
+        """The relation, and the story of the relative; `new` where there is none, or where the text is a mere label."""
+        if len(print_.terms) < LABEL:
+            return Relation(kind="new"), None
+        found_by_keys = self._window.find(article_id, print_, date_us, clock_us)
+        candidates = [live for live in found_by_keys if len(live.print.terms) >= LABEL]
         if not candidates:
             return Relation(kind="new"), None
         self._probe.load(print_)

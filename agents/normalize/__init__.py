@@ -16,12 +16,13 @@ from agents.normalize.dating import date_article
 from agents.normalize.fused import Splitter
 from agents.normalize.identity import identify, version_of
 from agents.normalize.language import language_of
+from agents.normalize.unused import with_unused
 from schemas import Attribution, CleanText, Field, NormalizedArticle, RawArticle, Received, Refused, to_rfc3339
 
 __all__ = ["Normalizer"]
 
 # Raised with every change that changes what comes out: a lane is pinned to it.
-_CODE = "2"
+_CODE = "3"
 
 _TABLES = ("words.txt", "agencies.tsv", "cities.txt")
 
@@ -46,7 +47,7 @@ class Normalizer:
     def normalize(self, article: RawArticle, received: Received) -> NormalizedArticle:
         """The article with its clean text, id, version, language and date.
 
-        Raises Refused if nothing says which article it is, or a usable one has neither title nor body.
+        Raises Refused if nothing says which article it is, or a usable one has no letter or digit in title or body.
         """
         identity = identify(article)
         if article.status == "canceled":
@@ -63,8 +64,11 @@ class Normalizer:
         if article.body and (found := self._clean("body", article.body, language, attributions)):
             clean.append(found)
             body = found.text
-        if not title and not body and (article.status == "usable" or identity.id is None):
-            raise Refused("title and body are empty; a usable article needs one of them", cause="empty")
+        if not any(map(str.isalnum, title + body)) and (article.status == "usable" or identity.id is None):
+            raise Refused(
+                "title and body are empty: they hold no letter or digit; a usable article needs one of them",
+                cause="empty",
+            )
         version = version_of(article.status, title, body)
         return self._event(article, received, identity.id, identity.source, version, language, clean, attributions)
 
@@ -112,7 +116,7 @@ class Normalizer:
             author=article.author,
             section=article.section,
             image=article.image,
-            extra=article.extra,
+            extra=with_unused(article, language, dated=dated.published_at is not None),
             language=language,
             published_at=dated.published_at,
             dated_by=dated.dated_by,

@@ -75,7 +75,7 @@ class Linker:
         """How many letters of the first word of each mention are proclitics: 1 in بسوريا, 2 in وبسوريا and للرياض.
 
         They are if what is left is a name that the tables know and the whole is none, or stands bare in the same
-        article, or is a frequent word with its article (والكونغرس).
+        article, or is a frequent word with its article (والكونغرس). ك before a person has to stand bare elsewhere.
         """
         bare = {words for _, words in mentions}
         found: list[int] = []
@@ -99,6 +99,9 @@ class Linker:
         others = [
             (form, taken) for form, taken in others if rest or not tables.is_more_frequent(words[0], form, times=1)
         ]
+        # ك before a person («كمحمد») is rare, and frequent at the head of foreign names: كيارا is not يارا.
+        if label == "PERS":
+            others = [(form, taken) for form, taken in others if "ك" not in words[0][:taken]]
         for form, taken in others:
             if tables.knows(" ".join((form, *rest)), label):
                 return taken

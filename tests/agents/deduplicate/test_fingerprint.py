@@ -1,6 +1,7 @@
 """What a fingerprint says of a text, and that the passages found from two of them stand where they claim."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -74,6 +75,13 @@ def test_passages_point_at_the_same_words_in_both_texts(title, body, other_title
         assert all(field != f or end <= s or e <= start for f, s, e in ends[i + 1 :])
 
 
+def test_a_character_of_several_words_stands_in_one_passage_only():
+    body, shared = "خبر أعلن أعلن ﷺ أعلن أعلن أعلن أعلن أعلن", "خبر أعلن أعلن أعلن ﷺ"
+    found = passages(printed(f"{body} {shared}", "خبر"), printed(f"{shared} {body}", "خبر ﷺ أعلن أعلن"))
+    assert found
+    assert all(one.end <= other.start for one, other in pairwise(found) if one.field == other.field)
+
+
 def test_a_passage_is_as_long_as_the_words_shared():
     shared = "بدأت أعمال الترميم في السوق القديم بمشاركة مئة حرفي من أبناء المدينة"
     here, there = f"وكالات - {shared} وتستمر عاما", f"قالت البلدية أمس: {shared}، حسب بيان لها"
@@ -125,7 +133,7 @@ def test_the_lead_counts_only_where_there_is_no_body():
 
 
 def test_a_text_without_words_has_no_fingerprint():
-    assert fingerprint(normal("!!! …", "—")) is None
+    assert fingerprint(normal("تابعونا على فيسبوك", "—")) is None
 
 
 def test_a_very_long_text_is_cut_but_for_its_exact_hash():

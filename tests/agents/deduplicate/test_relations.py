@@ -162,7 +162,24 @@ def test_other_languages_are_found_by_copies_only(line, article):
 
 
 def test_an_article_without_a_word_is_new(line, article):
-    assert line.take(article(1, "!!! ...", title="...")).relation.kind == "new"
+    assert line.take(article(1, "تابعونا على فيسبوك", title="...")).relation.kind == "new"
+
+
+@pytest.mark.parametrize("label", ["عاجل", "صورة اليوم", "كاريكاتير اليوم: عاجل عاجل", "Photo of the day"])
+def test_a_label_without_news_is_new_however_often_it_is_printed(line, article, label):
+    line.take(article(1, None, title=label))
+    line.take(article(2, None, title=label, source="wasl.example"))
+    event = line.take(article(3, None, title=label, source="sada.example", at="2026-05-02T09:00:00Z"))
+    assert (event.relation.kind, event.story.id) == ("new", event.id)
+    assert line.take(article(4, PRESS, title=label)).relation.kind == "new"
+
+
+def test_a_headline_of_a_few_words_is_copied_like_any_text(line, article):
+    headline = "مقتل خمسة في انهيار مبنى بالواحة"
+    first = article(1, None, title=headline)
+    line.take(first)
+    event = line.take(article(2, None, title=headline, source="wasl.example"))
+    assert (event.relation.kind, event.story.id) == ("copy", first.id)
 
 
 @pytest.mark.timeout(240)

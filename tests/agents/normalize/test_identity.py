@@ -105,6 +105,7 @@ def test_a_cancellation_has_no_text_and_the_version_of_its_bytes(normalizer: Nor
         ({"url": " ", "source": "", "title": "لقاء"}, "source and url are missing"),
         ({"source": "nahar", "status": "canceled"}, "url and source_id are missing"),
         ({"source": "nahar", "title": "<p> </p>", "body": "\u200f"}, "title and body are empty"),
+        ({"source": "nahar", "title": "...", "body": "!!! — 😀"}, "title and body are empty"),
         ({"source": "nahar", "lead": "مقدمة"}, "title and body are empty"),
     ],
 )

@@ -15,6 +15,10 @@ from agents.normalize.language import language_of
         ("ar", "التقی الرئیس فی العاصمة الوزیر الذی وصل الیوم من القاهرة"),
         ("fa", "وزیر نیرو امروز از سد تازه‌ساز در جنوب کشور بازدید کرد و با مردم گفت‌وگو کرد"),
         ("fa", "نرخ ارز در بازار"),
+        ("ar", "عنوان"),
+        ("ar", "شاهد"),
+        ("ar", "ديده بان"),
+        ("fa", "گزارش"),
         ("ur", "وزیر تعلیم نے کل لاہور میں نئے اسکول کا افتتاح کیا اور کہا کہ مزید اسکول بنائے جائیں گے"),
         ("ckb", "وەزیری ئاو ئەمڕۆ سەردانی بەنداوێکی نوێی لە باشووری هەرێم کرد"),
         ("ps", "د اوبو وزیر نن د هېواد په سوېل کې له نوي بند څخه لیدنه وکړه"),
@@ -34,6 +38,23 @@ def test_the_text_tells_its_language(language: str | None, text: str) -> None:
 def test_a_declared_language_decides_what_is_in_doubt() -> None:
     assert language_of("وزير خارجه با همتاي خود ديدار كرد", "fa-IR") == "fa"
     assert language_of("Madrid 2026", "es") == "es"
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "language"),
+    [
+        ("عنوان", "ar", "ar"),
+        ("عنوان", "fa", "fa"),
+        ("فیديو", "ar-EG", "ar"),
+        ("Dam opens", "de", "de"),
+        ("عنوان", "en", "ar"),
+        ("Breaking news", "ar", "en"),
+        ("Breaking news", "not a tag!!", "en"),
+        ("עדכון חדש", "en", "he"),
+    ],
+)
+def test_a_declared_language_decides_for_a_short_text_in_its_letters(text: str, declared: str, language: str) -> None:
+    assert language_of(text, declared) == language
 
 
 def test_a_declared_language_does_not_decide_against_the_text() -> None:

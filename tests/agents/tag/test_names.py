@@ -159,6 +159,14 @@ def test_links_do_not_depend_on_the_order_of_mentions(
         ("PERS", "ومحمد صلاح", 1),
         ("PERS", "كوفي عنان", 0),
         ("PERS", "باولو", 0),
+        ("PERS", "كيارا مونتاني", 0),
+        ("PERS", "وكيارا مونتاني", 0),
+        ("PERS", "كيارا", 0),
+        ("PERS", "كامل الهاجري", 0),
+        ("PERS", "كريم", 0),
+        ("PERS", "كيفن", 0),
+        ("PERS", "وكيفن سبنسر", 1),
+        ("LOC", "كسوريا", 1),
         ("LOC", "وتل أبيب", 1),
     ],
 )
@@ -168,6 +176,11 @@ def test_proclitics_are_told_from_first_letters(label: Label, words: str, taken:
 
 def test_a_name_that_stands_bare_in_the_article_tells_the_clitic() -> None:
     assert LINKER.clitics([("ORG", ("بزرفينيا",)), ("ORG", ("زرفينيا",))]) == [1, 0]
+
+
+def test_ka_before_a_person_is_taken_off_only_if_the_name_stands_bare_in_the_article() -> None:
+    assert LINKER.clitics([("PERS", ("كمحمد", "صلاح")), ("PERS", ("محمد", "صلاح"))]) == [1, 0]
+    assert LINKER.clitics([("PERS", ("كمحمد", "صلاح"))]) == [0]
 
 
 def test_both_spellings_share_their_ids_in_whole_articles(tag: Callable[..., TaggedArticle]) -> None:
