@@ -31,9 +31,9 @@ _CODE = "3"  # rises with every change of the code that may change a result; mod
 # Words that are labelled together; a sentence that is longer (a table, a list of names) is cut. The CRF looks two words
 # far, so that a cut harms only a name that stands on it.
 _LONGEST_SENTENCE = 128
-# A word of so few letters that is taken for an organisation and is none that the tables know is mostly the end of a
-# name («برس») or an abbreviation cut in two; more would lose real ones.
-_SHORT_ORG = 3
+# Alone it is no organisation but the end of one's name (فرانس برس). Leaving out every unknown one as short would lose
+# real ones (واس).
+_NO_NAME = "برس"
 _CARRIED = tuple(f.name for f in fields(NormalizedArticle) if f.name not in ("clean", "provenance"))
 
 
@@ -120,7 +120,7 @@ class _Finder:
             # One character that stands for several words (﷽) is one mention at most.
             if start == end or (before[0] == each.clean.field and start < before[1]):
                 continue
-            if each.label == "ORG" and len(" ".join(name.words)) <= _SHORT_ORG and known.id.startswith("kh:"):
+            if each.label == "ORG" and name.words == (_NO_NAME,):
                 continue
             before = each.clean.field, end
             sure = round(each.confidence, 3)

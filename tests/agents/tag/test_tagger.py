@@ -10,7 +10,7 @@ from agents.tag import Tagger
 from agents.tag.crf import Crf, Hint, Mention
 from agents.tag.features import Features
 from agents.tag.tables import Tables
-from schemas import Entity, NormalizedArticle, TaggedArticle, decode, encode
+from schemas import Entity, Label, NormalizedArticle, TaggedArticle, decode, encode
 
 MEETING = (
     "التقى وزير الخارجية الروسي سيرغي لافروف في موسكو نظيره التركي، وبحث معه الوضع في سوريا.\n"
@@ -62,15 +62,15 @@ def test_a_proclitic_stays_outside_and_a_letter_of_the_name_inside(
 
 
 class AllPeople(Crf):
-    """Takes every line that has two words or fewer for a person."""
+    """Takes every line that has two words or fewer for a person, or for what it is told."""
 
-    def __init__(self) -> None:
-        pass
+    def __init__(self, label: Label = "PERS") -> None:
+        self.label = label
 
     def mentions(
         self, sentences: Sequence[Sequence[str]], features: Features, hints: Sequence[Sequence[Hint]] = ()
     ) -> list[list[Mention]]:
-        return [[(0, len(words), "PERS", 0.5)] if len(words) <= 2 else [] for words in sentences]
+        return [[(0, len(words), self.label, 0.5)] if len(words) <= 2 else [] for words in sentences]
 
 
 def test_a_verb_before_a_name_stays_outside(normalized: Callable[..., NormalizedArticle]) -> None:
@@ -78,6 +78,12 @@ def test_a_verb_before_a_name_stays_outside(normalized: Callable[..., Normalized
     article = tagger.tag(normalized("دوبرينين\nفعقب دوبرينين\nسيرغي دوبرينين"))
     assert texts(article, "PERS") == ["دوبرينين", "دوبرينين", "سيرغي دوبرينين"]
     assert len({entity.id for entity in article.entities}) == 1
+
+
+def test_half_of_an_agency_is_no_organisation(normalized: Callable[..., NormalizedArticle]) -> None:
+    tagger = Tagger(AllPeople("ORG"), Tables.shipped(), "test")
+    article = tagger.tag(normalized("برس\nفرانس برس\nواس"))
+    assert texts(article, "ORG") == ["فرانس برس", "واس"]
 
 
 def test_offsets_count_code_points_of_the_text_as_sent(tag: Callable[..., TaggedArticle]) -> None:
