@@ -44,7 +44,7 @@ async def test_a_replay_decides_by_place_whatever_order_partitions_bring_and_how
     await way.drained("normalize", "tag")
     restarts = 0
     while (standing := await lanes.progress(way.settings)) is None or standing.passed != LAST:
-        code = await way.ended(way.start("deduplicate", KHABAR_TEST_BATCHES="1", KHABAR_TEST_LIMIT="8"), 90)
+        code = await way.ended(way.start("deduplicate", KHABAR_TEST_BATCHES="1", KHABAR_TEST_LIMIT="3"), 90)
         assert code == 9, way.said("deduplicate")
         restarts += 1
     assert restarts >= 2
