@@ -32,7 +32,7 @@ class Words:
 
     async def wait(self, wanted: Callable[[list[str]], object]) -> None:
         async with asyncio.timeout(30):
-            while not wanted(self.lines):  # noqa: ASYNC110 - a list tells nobody of its growth
+            while not wanted(self.lines):
                 await asyncio.sleep(0.02)
 
 
