@@ -116,6 +116,7 @@ def extract(fetched: Fetched) -> Page | None:
             return None
         dates = [str(each) for each in tree.xpath(_DATES)]
         canonical = [str(each) for each in tree.xpath('//link[@rel="canonical"]/@href')]
+        heading = " ".join(tree.xpath("string(//h1)").split())
         found = trafilatura.bare_extraction(
             tree, url=fetched.url, include_comments=False, include_tables=False, with_metadata=True
         )
@@ -125,13 +126,19 @@ def extract(fetched: Fetched) -> Page | None:
     if found is None or isinstance(found, dict):
         return None
     return Page(
-        text=found.text or None,
+        text=_without(heading, found.text or "") or None,
         title=found.title or None,
         author=found.author or None,
         image=found.image or None,
         date=next((each for each in dates if each.strip()), None) or found.date or None,
         canonical=next((each for each in canonical if _same_site(each, fetched.url)), None),
     )
+
+
+def _without(heading: str, text: str) -> str:
+    """The headline is the title, and no part of the body."""
+    first, _, rest = text.partition("\n")
+    return rest if heading and first.strip() == heading else text
 
 
 def _same_site(canonical: str, url: str) -> bool:

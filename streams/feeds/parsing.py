@@ -19,7 +19,7 @@ from defusedxml.ElementTree import iterparse
 from streams.feeds.charset import decode
 from streams.feeds.errors import FeedFailed
 from streams.feeds.items import Document, Item, Wishes
-from streams.feeds.text import plain
+from streams.feeds.text import line, plain
 
 __all__ = ["MOST_ITEMS", "parse"]
 
@@ -87,7 +87,7 @@ def _rss_or_atom(text: str, url: str) -> Document:
         note = f"{len(found.entries):,} items, the first {MOST_ITEMS:,} are read"
     return Document(
         items=items,
-        title=plain(feed.get("title")),
+        title=line(feed.get("title")),
         link=_http(feed.get("link"), url),
         language=feed.get("language"),
         wishes=Wishes(
@@ -111,11 +111,11 @@ def _entry(entry: Any, url: str) -> Item:
     return Item(
         guid=_short(entry.get("id")),
         link=_http(entry.get("feedburner_origlink") or entry.get("link"), url),
-        title=plain(entry.get("title")),
+        title=line(entry.get("title")),
         lead=lead,
         body=body,
-        author=_short(plain(entry.get("author"))),
-        section=_short(next((plain(tag.get("term")) for tag in entry.get("tags", []) if tag.get("term")), None)),
+        author=_short(line(entry.get("author"))),
+        section=_short(next((line(tag.get("term")) for tag in entry.get("tags", []) if tag.get("term")), None)),
         image=_image(entry, url),
         date=_short(entry.get("published") or entry.get("updated") or entry.get("created")),
         date_us=calendar.timegm(parsed) * 1_000_000 if parsed else None,
@@ -153,7 +153,7 @@ def _json_feed(text: str, url: str) -> Document:
     entries = [each for each in found["items"][:MOST_ITEMS] if isinstance(each, dict)]
     return Document(
         items=[_json_item(entry, url) for entry in entries],
-        title=plain(_text(found.get("title"))),
+        title=line(_text(found.get("title"))),
         link=_http(_text(found.get("home_page_url")), url),
         language=_text(found.get("language")),
     )
@@ -161,14 +161,14 @@ def _json_feed(text: str, url: str) -> Document:
 
 def _json_item(entry: dict[str, Any], url: str) -> Item:
     authors = entry.get("authors") if isinstance(entry.get("authors"), list) else [entry.get("author")]
-    names = [plain(_text(each.get("name"))) for each in authors or [] if isinstance(each, dict)]
+    names = [line(_text(each.get("name"))) for each in authors or [] if isinstance(each, dict)]
     tags = entry.get("tags") if isinstance(entry.get("tags"), list) else []
     body = plain(_text(entry.get("content_html")) or _text(entry.get("content_text")))
     guid = entry.get("id")
     return Item(
         guid=_short(str(guid)) if isinstance(guid, str | int | float) else None,
         link=_http(_text(entry.get("url")) or _text(entry.get("external_url")), url),
-        title=plain(_text(entry.get("title"))),
+        title=line(_text(entry.get("title"))),
         lead=plain(_text(entry.get("summary"))),
         body=body,
         author=_short("، ".join(name for name in names if name) or None),
@@ -192,7 +192,7 @@ def _sitemap(text: str) -> Document:
                 items.append(
                     Item(
                         link=link,
-                        title=plain(said.get("title")),
+                        title=line(said.get("title")),
                         language=said.get("language") or None,
                         date=_short(said.get("publication_date") or said.get("lastmod")),
                     )
@@ -248,5 +248,5 @@ def _short(text: str | None) -> str | None:
 
 
 def _tags(tags: list[Any]) -> dict[str, object]:
-    kept = [words for tag in tags[:_TAGS] if isinstance(tag, str) and (words := _short(plain(tag)))]
+    kept = [words for tag in tags[:_TAGS] if isinstance(tag, str) and (words := _short(line(tag)))]
     return {"tags": [words[:100] for words in kept]} if len(kept) > 1 else {}

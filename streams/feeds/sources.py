@@ -81,7 +81,7 @@ def read_feeds(given: Iterable[str]) -> list[Feed]:
 
 def _feeds_of(given: str) -> Iterator[Feed]:
     if "://" in given:
-        yield Feed(url=_address(given, "the command line"))
+        yield _feed(given, Source(), "the command line")
         return
     path = Path(given)
     try:
@@ -105,9 +105,8 @@ def _from_toml(content: bytes, name: str) -> Iterator[Feed]:
         raise Misconfigured(f'{name}: {bad}; a source is [[source]] with feeds = ["https://…"]') from None
     for entry in found.source:
         source = Source(**{field: getattr(entry, field) for field in Source.__dataclass_fields__})
-        _ = source.zone
         for url in entry.feeds:
-            yield Feed(url=_address(url, name), source=source)
+            yield _feed(url, source, name)
 
 
 def _from_opml(content: bytes, name: str) -> Iterator[Feed]:
@@ -133,8 +132,7 @@ def _outlines(outlines: Sequence[Any], name: str, group: str | None) -> Iterator
                     source = msgspec.convert({"name": text, "group": group} | known, Source)
                 except msgspec.ValidationError as bad:
                     raise Misconfigured(f"{name}: {url}: {bad}") from None
-                _ = source.zone
-            yield Feed(url=_address(url, name), source=source)
+            yield _feed(url, source, name)
         yield from _outlines(outline.findall("outline"), name, group if url else text or group)
 
 
@@ -166,12 +164,16 @@ def opml(feeds: Iterable[Feed]) -> bytes:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{written}\n'.encode()
 
 
-def _address(url: str, where: str) -> str:
+def _feed(url: str, source: Source, where: str) -> Feed:
+    url = url.strip()
     try:
-        parts = urlsplit(url.strip())
+        _ = source.zone
+        parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname
     except ValueError:
         good = False
+    except Misconfigured as bad:
+        raise Misconfigured(f"{where}: {bad}") from None
     if not good:
         raise Misconfigured(f"{where}: {url!r} is no http or https address")
-    return url.strip()
+    return Feed(url=url, source=source)

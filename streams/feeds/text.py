@@ -8,7 +8,7 @@ import re
 import lxml.html
 from lxml import etree
 
-__all__ = ["plain"]
+__all__ = ["line", "plain"]
 
 _MARKUP = re.compile(r"<[a-zA-Z/!]|&(?:[a-zA-Z]{2,8}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -32,8 +32,13 @@ def plain(text: str | None) -> str | None:
         if not _MARKUP.search(text):
             break
         text = _unwrapped(text)
-    lines = (" ".join(line.split()) for line in _ILLEGAL.sub("", text).splitlines())
-    return "\n".join(line for line in lines if line) or None
+    lines = (" ".join(each.split()) for each in _ILLEGAL.sub("", text).splitlines())
+    return "\n".join(each for each in lines if each) or None
+
+
+def line(text: str | None) -> str | None:
+    """The same on one line: for titles and names."""
+    return " ".join(found.split()) if (found := plain(text)) else None
 
 
 def _unwrapped(text: str) -> str:
@@ -47,7 +52,7 @@ def _unwrapped(text: str) -> str:
     silent: etree._Element | None = None
     for event, element in etree.iterwalk(root, events=("start", "end", "comment", "pi")):
         if event in ("comment", "pi"):
-            parts.append(element.tail or "" if silent is None else "")
+            parts.append(_run(element.tail) if silent is None else "")
             continue
         block = element.tag in _BLOCKS
         if event == "start":
@@ -55,11 +60,16 @@ def _unwrapped(text: str) -> str:
                 silent = element
             elif silent is None:
                 parts.append("\n" if block else "")
-                parts.append(element.text or "")
+                parts.append(_run(element.text))
             continue
         if silent is element:
             silent = None
         if silent is None:
             parts.append("\n" if block else "")
-            parts.append(element.tail or "")
+            parts.append(_run(element.tail))
     return "".join(parts)
+
+
+def _run(text: str | None) -> str:
+    """Line breaks in the source of HTML are spaces."""
+    return " ".join(text.splitlines()) if text else ""
