@@ -17,6 +17,9 @@ import orjson
 import pytest
 from aiohttp import web
 
+from schemas import Lane, Misconfigured
+from streams import lanes
+from streams.feeds.publishing import Publisher
 from streams.read import read_topic
 from streams.settings import Settings
 
@@ -128,6 +131,34 @@ async def test_the_command_sends_what_is_on_a_feed_once(
     assert sorted(await titles(settings)) == sorted(room.shown)
     health = json.loads(await khabar(settings, "feeds", "list", "--json", *state))
     assert [(feed["url"], feed["error"], feed["items"]) for feed in health] == [(url, None, 5) for url in urls]
+
+
+async def test_it_follows_until_it_is_told_to_end(
+    kafka: str, lane: str, serve: Callable[[Newsroom], Any], tmp_path: Path
+) -> None:
+    settings = Settings(broker=kafka, lane=lane)
+    urls = await serve(room := Newsroom(1, 3, 0.001))
+    words = ["follow", *urls, "--no-pages", "--allow", "127.0.0.1", "--state", str(tmp_path / "feeds.sqlite")]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy", *words),
+        env=os.environ | settings.environment(),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    assert b"following 1 feeds into lane" in await asyncio.wait_for(process.stderr.readline(), 60)
+    async with asyncio.timeout(60):
+        while set(await titles(settings)) != room.shown or not room.shown:
+            await asyncio.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.stderr.read(), 10) == b""
+    assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_a_replays_lane_takes_no_live_feeds(kafka: str, lane: str) -> None:
+    settings = Settings(broker=kafka, lane=lane)
+    await lanes.create(settings, Lane(kind="replay", since=None, until=None, versions={}))
+    with pytest.raises(Misconfigured, match="is a replay's; live feeds go to a live one"):
+        await Publisher.to(settings)
 
 
 async def test_a_day_of_fifty_feeds_survives_five_kills(
