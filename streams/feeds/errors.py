@@ -12,7 +12,8 @@ class FeedFailed(Unavailable):
 
     `kind` is the class that health counts by: `http-404`, `gone`, `dns`, `connection`, `tls`, `timeout`, `forbidden`
     (an address that is not public, a scheme that is not http), `redirects`, `too-large`, `encoding`, `entities`,
-    `not-a-feed`, `malformed`, `bug`. `wait` is how many seconds the server asked to be left alone, if it did.
+    `not-a-feed`, `malformed`, `too-costly` (to take apart), `bug`. `wait` is how many seconds the server asked to be
+    left alone, if it did.
     """
 
     def __init__(self, kind: str, message: str, *, wait: float | None = None) -> None:

@@ -22,10 +22,10 @@ from streams.feeds.articles import Canonical
 from streams.feeds.errors import FeedFailed
 from streams.feeds.fetching import Fetched, Fetcher, Limits, opened
 from streams.feeds.items import Document, Wishes
-from streams.feeds.pages import Pages
-from streams.feeds.parsing import parse
+from streams.feeds.pages import Page, Pages
 from streams.feeds.polling import Pace, next_poll
 from streams.feeds.publishing import Publisher, Record, record_of
+from streams.feeds.reading import Reader
 from streams.feeds.sources import Feed
 from streams.feeds.state import Item as Delivered
 from streams.feeds.state import State, Status
@@ -50,6 +50,16 @@ class Rules:
     pace: Pace = field(default_factory=Pace)
 
 
+class Reading(Protocol):
+    """What takes feeds and pages apart."""
+
+    async def feed(self, fetched: Fetched) -> Document:
+        """What the feed says; raises FeedFailed."""
+
+    async def page(self, fetched: Fetched) -> Page | None:
+        """What the page says, None if it is none; raises FeedFailed."""
+
+
 class Sending(Protocol):
     """Where records go."""
 
@@ -66,6 +76,7 @@ class Follower:
         state: State,
         fetcher: Fetcher,
         sending: Sending,
+        reading: Reading,
         *,
         canonical: Canonical,
         rules: Rules,
@@ -75,7 +86,8 @@ class Follower:
         self._feeds = {numbers[feed.url]: feed for feed in feeds}
         self._state = state
         self._fetcher = fetcher
-        self._pages = Pages(fetcher)
+        self._pages = Pages(fetcher, reading)
+        self._reading = reading
         self._sending = sending
         self._canonical = canonical
         self._rules = rules
@@ -145,7 +157,7 @@ class Follower:
             notes.append(f"has moved to {fetched.moved}")
         body = xxh3_128_hexdigest(fetched.body)
         if not fetched.unchanged and body != status.body:
-            document = await asyncio.to_thread(parse, fetched.body, fetched.url, fetched.charset)
+            document = await self._reading.feed(fetched)
             new, left_out = await self._take(number, feed, status, document)
             status.items = sum(not item.canceled for item in document.items)
             if document.note:
@@ -249,11 +261,12 @@ async def follower(
     form of an address, `allowed` are hosts that may be private."""
     publisher, cluster = await Publisher.to(settings)
     state.belongs_to(cluster)
+    reader = Reader()
     try:
         async with opened(allowed=allowed, limits=limits) as fetcher, asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(publisher.run())
             try:
-                yield Follower(feeds, state, fetcher, publisher, canonical=canonical, rules=rules or Rules())
+                yield Follower(feeds, state, fetcher, publisher, reader, canonical=canonical, rules=rules or Rules())
             finally:
                 sending.cancel()
     except ExceptionGroup as group:  # of tasks; what the operator has to hear of has one cause
@@ -261,3 +274,5 @@ async def follower(
         while isinstance(cause, ExceptionGroup):
             cause = cause.exceptions[0]
         raise cause from group
+    finally:
+        await reader.close()

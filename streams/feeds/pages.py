@@ -7,11 +7,10 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import urlsplit
 
-import trafilatura
 from protego import Protego
-from trafilatura.utils import load_html
 
 from streams.feeds.charset import decode
 from streams.feeds.errors import FeedFailed
@@ -52,6 +51,13 @@ class Page:
     canonical: str | None = None  # only within the site: nobody declares a page to be another outlet's
 
 
+class Reading(Protocol):
+    """What takes a page apart."""
+
+    async def page(self, fetched: Fetched) -> Page | None:
+        """What the page says, None if it is none; raises FeedFailed."""
+
+
 @dataclass(slots=True)
 class _Host:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one page at a time
@@ -63,8 +69,11 @@ class _Host:
 class Pages:
     """Gets the pages of articles; `clock` in seconds that only rise."""
 
-    def __init__(self, fetcher: Fetcher, *, delay: float = _DELAY, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, fetcher: Fetcher, reading: Reading, *, delay: float = _DELAY, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._fetcher = fetcher
+        self._reading = reading
         self._delay = delay
         self._clock = clock
         self._hosts: dict[str, _Host] = {}
@@ -89,7 +98,7 @@ class Pages:
                 finally:
                     asked = host.rules.crawl_delay(_WORD) or 0.0
                     host.free_at = self._clock() + max(self._delay, min(float(asked), _LONGEST_DELAY))
-            return await asyncio.to_thread(extract, fetched)
+            return await self._reading.page(fetched)
         except FeedFailed as bad:
             log.info("%s cannot be read: %s", url, bad)
             return None
@@ -110,6 +119,9 @@ class Pages:
 
 def extract(fetched: Fetched) -> Page | None:
     """Read a page; None if there is no HTML in it."""
+    import trafilatura  # a second or two, that feeds alone should not wait for
+    from trafilatura.utils import load_html
+
     try:
         tree = load_html(decode(fetched.body, fetched.charset))
         if tree is None:

@@ -48,7 +48,7 @@ asyncio.run(run())
 
 
 class Newsroom:
-    """Feeds of ten items each, on which articles appear and some are corrected, as the time of the day goes by."""
+    """Feeds of the newest items, on which articles appear and some are corrected, as the time of the day goes by."""
 
     def __init__(self, feeds: int, articles: int, seconds: float) -> None:
         chance = random.Random(5)
@@ -77,7 +77,7 @@ class Newsroom:
             if at <= now:
                 there.pop(number, None)
                 there[number] = text
-        newest = list(there.items())[-10:]
+        newest = list(there.items())[-25:]
         self.shown |= {text for _, text in newest}
         items = "".join(
             f"<item><title>{text}</title><link>https://example.org/{number}</link></item>" for number, text in newest

@@ -149,7 +149,7 @@ def test_a_canonical_link_stays_within_the_site(canonical: str, kept: bool) -> N
     assert found.canonical == (canonical if kept else None)
 
 
-async def test_a_host_is_asked_for_one_page_at_a_time_with_a_pause(site: Any, fetcher: Fetcher) -> None:
+async def test_a_host_is_asked_for_one_page_at_a_time_with_a_pause(site: Any, fetcher: Fetcher, inline: Any) -> None:
     times = []
 
     async def note(_: web.Request) -> web.Response:
@@ -158,7 +158,7 @@ async def test_a_host_is_asked_for_one_page_at_a_time_with_a_pause(site: Any, fe
 
     for path in ("/1", "/2", "/3"):
         site.pages[path] = note
-    pages = Pages(fetcher, delay=0.2)
+    pages = Pages(fetcher, inline, delay=0.2)
     await asyncio.gather(*(pages.get(site.root + path) for path in ("/1", "/2", "/3")))
     assert all(later - earlier >= 0.2 for earlier, later in itertools.pairwise(times))
     assert site.paths().count("/robots.txt") == 1
