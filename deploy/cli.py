@@ -10,6 +10,8 @@ from deploy.commands.bench import bench
 from deploy.commands.broker import broker
 from deploy.commands.demo import demo
 from deploy.commands.export import export
+from deploy.commands.feeds import feeds
+from deploy.commands.follow import follow
 from deploy.commands.lanes import lanes
 from deploy.commands.ledger import ledger
 from deploy.commands.letters import letters
@@ -32,6 +34,8 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(process)
+app.command()(follow)
+app.add_typer(feeds, name="feeds")
 app.command()(replay)
 app.command()(worker)
 app.command()(read)
