@@ -27,7 +27,8 @@ def say_errors() -> Iterator[None]:
     """End the process with one line and the right exit code where Khabar knows what went wrong.
 
     2 for what the operator has to mend, 1 for what may work later, 130 and no word for Ctrl-C, and no word either where
-    the reader of our output has gone (`khabar read articles.enriched | head -1`). A bug keeps its traceback.
+    the reader of our output has seen enough (`khabar read articles.enriched | head -1`), which is no failure: 0. A bug
+    keeps its traceback.
     """
     try:
         yield
@@ -40,7 +41,7 @@ def say_errors() -> Iterator[None]:
     except BrokenPipeError:
         # Python flushes stdout once more when it ends, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(0)
 
 
 def log_to_stderr(level: int = logging.WARNING) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+import unicodedata
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
+
+from xxhash import xxh3_64_intdigest
 
 from deploy.console import say
 from deploy.worker import supervisor_of
@@ -21,11 +24,18 @@ __all__ = ["check_lane", "lane_name", "replay_archive", "speed_of"]
 
 
 def lane_name(files: Sequence[Path]) -> str:
-    """The lane of an archive for which none is named: `replay-` and what can stay of the first file's name."""
-    word = re.sub(r"[^a-z0-9]+", "-", files[0].name.lower().split(".")[0]).strip("-")
-    if not word:
+    """The lane of an archive for which none is named: `replay-` and what can stay of the first file's name.
+
+    Where letters cannot stay (Arabic ones), eight digits of the name's hash keep archives of one year apart.
+    """
+    name = files[0].name.lower().split(".")[0]
+    word = re.sub(r"[^a-z0-9]+", "-", name).strip("-")
+    if not word and not name.strip():
         raise Misconfigured(f"no lane can be named after {files[0].name}; name one with --lane")
-    return f"replay-{word}"[:40].rstrip("-")
+    if word and name.isascii():
+        return f"replay-{word}"[:40].rstrip("-")
+    digits = f"{xxh3_64_intdigest(unicodedata.normalize('NFC', name).encode('utf-8', 'surrogateescape')):016x}"[:8]
+    return f"replay-{word}"[:31].rstrip("-") + f"-{digits}"
 
 
 def check_lane(lane: str, files: Sequence[Path]) -> None:

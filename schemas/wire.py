@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 import orjson
@@ -20,6 +20,15 @@ EXTRA_LIMIT = 16_384  # bytes of JSON
 E = TypeVar("E", bound=Event)
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
+_EXPECTED = re.compile(r"Expected ([\w |]+), got \w+$")
+_TYPES = {
+    "str": "text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "an array",
+}
 _STEP = re.compile(r"[^.\[\]]+")
 RAW_FIELDS = frozenset(f.name for f in fields(RawArticle))
 
@@ -71,7 +80,21 @@ def _convert(kind: type[E], found: Any) -> E:
         what = what.replace("`", "").replace("Object missing required field", "missing field")
         if not path:
             raise Refused(f"{kind.__name__}: {what}") from None
-        raise Refused(f"{path} is {_name(_at(found, path))}: {what}") from None
+        raise Refused(f"{path} is {_name(_at(found, path))}; {_wanted(kind, path, what)}") from None
+
+
+def _wanted(kind: type[Event], path: str, what: str) -> str:
+    """What msgspec missed, in the words of JSON: `give text or null`, `give one of usable, withheld, canceled`."""
+    if what.startswith("Invalid enum value") and (choices := get_args(get_type_hints(kind).get(path))):
+        return f"give one of {', '.join(str(each) for each in _choices(choices))}"
+    if match := _EXPECTED.match(what):
+        types = [_TYPES.get(each, each) for each in match[1].split(" | ")]
+        return f"give {' or '.join(dict.fromkeys(types))}"
+    return what
+
+
+def _choices(args: tuple[Any, ...]) -> list[Any]:
+    return [each for arg in args if arg is not type(None) for each in (get_args(arg) or (arg,))]
 
 
 def _at(found: Any, path: str) -> Any:

@@ -29,6 +29,10 @@ __all__ = ["VALUE_LIMIT", "Bounds", "Placed", "Placing", "Unplaced"]
 VALUE_LIMIT = by_name("articles.raw").largest - 4096
 _REASON = 900  # code points, so that the header has at most 3,600 bytes
 _OF_ENRICHED = frozenset(field.name for field in fields(EnrichedArticle)) - {"covered_until"}
+# What orjson makes of JSON -> JSON's own words.
+_TYPES = {list: "an array", str: "text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
+_PRINTED = "; JSON over several lines is no JSON lines: make one line of each record, perhaps with jq -c"
+_ARRAY = "; give an array of articles in a file whose name ends in .json"
 _DAY = timedelta(days=1)
 
 
@@ -184,7 +188,9 @@ def _object(value: bytes) -> dict[str, Any]:
     try:
         found = orjson.loads(value)
     except orjson.JSONDecodeError as bad:
-        raise Refused(f"the line is not JSON: {bad}", cause="not-json") from None
+        hint = _PRINTED if value.strip() in (b"{", b"[") else ""
+        raise Refused(f"the line is not JSON: {bad}{hint}", cause="not-json") from None
     if not isinstance(found, dict):
-        raise Refused(f"the line is {type(found).__name__}, not a JSON object")
+        hint = _ARRAY if isinstance(found, list) else ""
+        raise Refused(f"the line is {_TYPES[type(found)]}, not a JSON object{hint}")
     return found

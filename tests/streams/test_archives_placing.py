@@ -86,7 +86,9 @@ def test_equal_records_have_equal_places_however_they_are_spaced() -> None:
     [
         (b'{"title": ', "not-json", "a.jsonl:7: the line is not JSON: "),
         (b"\xff\xfe", "not-json", "a.jsonl:7: the line is not JSON: "),
-        (["x"], "invalid", "a.jsonl:7: the line is list, not a JSON object"),
+        (["x"], "invalid", "a.jsonl:7: the line is an array, not a JSON object; give an array"),
+        (None, "invalid", "a.jsonl:7: the line is null, not a JSON object"),
+        (b"{", "not-json", "; JSON over several lines is no JSON lines"),
         (TEXT, "undated", "a.jsonl:7: published_at is missing; say --map published_at=FIELD"),
         (TEXT | {"published_at": None}, "undated", "a.jsonl:7: published_at is missing"),
         (TEXT | {"published_at": ""}, "undated", 'a.jsonl:7: published_at is ""; give RFC 3339'),
@@ -104,8 +106,12 @@ def test_equal_records_have_equal_places_however_they_are_spaced() -> None:
             "outside 1990-01-01T00:00:00Z to 2026-05-04T23:59:59.999999Z",
         ),
         (TEXT | {"published_at": "2015-07-21", "seen_at": 5}, "undated", "a.jsonl:7: seen_at is 5, outside"),
-        (TEXT | {"published_at": "2015-07-21", "lead": 5}, "invalid", "a.jsonl:7: lead is 5: "),
-        (TEXT | {"published_at": "2015-07-21", "status": "gone"}, "invalid", 'a.jsonl:7: status is "gone": '),
+        (TEXT | {"published_at": "2015-07-21", "lead": 5}, "invalid", "a.jsonl:7: lead is 5; give text or null"),
+        (
+            TEXT | {"published_at": "2015-07-21", "status": "gone"},
+            "invalid",
+            'a.jsonl:7: status is "gone"; give one of usable, withheld, canceled',
+        ),
         (TEXT | {"published_at": "2015-07-21", "x": "y" * 20000}, "too-large", "a.jsonl:7: extra is 20,008 bytes"),
     ],
 )
