@@ -44,6 +44,10 @@ __all__ = ["Begin", "Entry", "LineStage", "Take", "Verdict"]
 
 log = logging.getLogger(__name__)
 
+# As long as Kafka itself lets a transaction stand. Where a broker dies at the wrong moment its client may wait for
+# ever; the process then ends, and what it decided comes again.
+_TRANSACTION_S = 60.0
+
 _FOREIGN = -1  # the raw partition of what came from none; its offsets are the log's own, so that it too counts once
 _STORY_ROOM = by_name(Story.topic).largest - FRAMING  # bytes of a value; the rest is for its key and headers
 
@@ -137,7 +141,8 @@ class LineStage(Stage):
                 return {}
             producer = make_producer(self.settings, transactional_id=self.names.group(self.name), linger_ms=0)
             try:
-                await producer.start()
+                async with asyncio.timeout(_TRANSACTION_S):
+                    await producer.start()
                 memory = await recall(self.settings, self.lane, window_us)
                 take = await asyncio.to_thread(begin, memory)
             except BaseException:  # also a rebalance in the middle of it
@@ -202,9 +207,10 @@ class LineStage(Stage):
         if not batch.outputs:
             return
         producer = batch.tenure.producer
-        await producer.begin_transaction()
-        await send_all(producer, batch.outputs)
-        await producer.commit_transaction()
+        async with asyncio.timeout(_TRANSACTION_S):
+            await producer.begin_transaction()
+            await send_all(producer, batch.outputs)
+            await producer.commit_transaction()
 
     # What is sent.
 

@@ -27,7 +27,7 @@ import uvloop
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from schemas import Article, Event, KhabarError, Lane, Misconfigured
+from schemas import Article, Event, KhabarError, Lane, Misconfigured, Unavailable
 from streams import cluster, lanes
 from streams.delivery import Delivery
 from streams.driver import Bounds, Consumer, Slice, Transport
@@ -270,6 +270,8 @@ class Stage(faust.App):
         away = False
         while not self.should_stop:
             await self.sleep(_LISTEN_S)
+            if (complaint := self.health.complaint()) is not None:
+                self.fail(Unavailable(f"{complaint}; it ends, to be started again"))
             silent = self.health.silence()
             if silent is not None and not away:
                 since = time.strftime("%H:%M:%S", time.localtime(time.time() - silent))
