@@ -18,7 +18,7 @@ import logging
 import os
 import sys
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NoReturn, Protocol, TypeVar, cast
 
@@ -33,6 +33,7 @@ from streams.delivery import Delivery
 from streams.driver import Bounds, Consumer, Slice, Transport
 from streams.health import Health, serve
 from streams.metrics import Metrics
+from streams.read import Record
 from streams.security import read_security
 from streams.settings import Settings
 from streams.topics import Topics
@@ -181,8 +182,12 @@ class Stage(faust.App):
         return False
 
     async def next_batch(self) -> list[Slice]:
-        """What has arrived by now, at once if anything has: batches grow with the load, and with it alone."""
-        batch: list[Slice] = []
+        """What has arrived by now, at once if anything has: batches grow with the load, and with it alone.
+
+        One slice a partition, however many polls it came in: what is sent of a slice may be a transaction, and takes as
+        long for one record as for a hundred.
+        """
+        batch: defaultdict[tuple[TP, int], list[Record]] = defaultdict(list)
         room = self._limit
         while room > 0:
             if self._rest:
@@ -196,10 +201,10 @@ class Stage(faust.App):
             if len(found.records) > room:
                 self._rest.appendleft(found._replace(records=found.records[room:]))
                 found = found._replace(records=found.records[:room])
-            batch.append(found)
+            batch[found.partition, found.generation] += found.records
             room -= len(found.records)
-        self.health.read({each.partition: each.records[-1].offset + 1 for each in batch})
-        return batch
+        self.health.read({partition: records[-1].offset + 1 for (partition, _), records in batch.items()})
+        return [Slice(*where, records) for where, records in batch.items()]
 
     def took(self, records: int, seconds: float) -> None:
         """Set the size of the next batches by what this one cost."""

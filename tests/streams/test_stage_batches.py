@@ -38,6 +38,15 @@ async def test_a_batch_is_what_has_arrived_at_once_when_anything_has(stage):
     assert offsets(await stage.next_batch()) == [1, 2, 3, 4, 5]
 
 
+async def test_what_came_of_a_partition_in_many_polls_is_one_slice_and_so_one_transaction(stage):
+    elsewhere = HERE._replace(partition=2)
+    for first in range(3):
+        stage.arrived(found(first, 1))
+        stage.arrived(found(first, 1)._replace(partition=elsewhere))
+    batch = await stage.next_batch()
+    assert [(each.partition, offsets([each])) for each in batch] == [(HERE, [0, 1, 2]), (elsewhere, [0, 1, 2])]
+
+
 async def test_a_batch_has_a_largest_size_and_the_rest_comes_next_in_order(stage):
     stage.took(10, 0.5)  # a slow core: 10 records are what is done in half a second
     stage.arrived(found(0, 25))
