@@ -18,7 +18,9 @@ from deploy.commands.letters import letters
 from deploy.commands.process import process
 from deploy.commands.read import read
 from deploy.commands.replay import replay
+from deploy.commands.serve import serve
 from deploy.commands.settings import settings
+from deploy.commands.token import token
 from deploy.commands.topics import topics
 from deploy.commands.worker import worker
 from deploy.console import log_to_stderr, say_errors
@@ -40,6 +42,8 @@ app.command()(replay)
 app.command()(worker)
 app.command()(read)
 app.command()(export)
+app.command()(serve)
+app.command()(token)
 app.add_typer(lanes, name="lanes")
 app.command()(ledger)
 app.add_typer(letters, name="letters")

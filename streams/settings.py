@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import javaproperties
 import platformdirs
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas import Misconfigured
@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 # Kubernetes puts variables like KHABAR_KAFKA_BOOTSTRAP_SERVICE_HOST or KHABAR_METRICS_PORT=tcp://… into each container,
 # named after the services beside it: they are nobody's settings.
 _INJECTED = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?$")
-_SECRET = re.compile(r"password|jaas|keystore\.key|private", re.IGNORECASE)
+_SECRET = re.compile(r"password|jaas|keystore\.key|private|token", re.IGNORECASE)
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|\[::1\]", re.IGNORECASE)
 
 
@@ -54,6 +54,31 @@ def _matching(pattern: str, need: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _listed(value: Any) -> Any:
+    """A list of TOML, or `a, b` in the environment."""
+    return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+
+
+def _paired(value: Any) -> Any:
+    """A table of TOML, or `key=value, key=value` in the environment."""
+    if not isinstance(value, str):
+        return value
+    return {key.strip(): name.strip() for key, _, name in (each.partition("=") for each in _listed(value))}
+
+
+def _hashed(tokens: dict[str, str]) -> dict[str, str]:
+    for digest, name in tokens.items():
+        if not re.fullmatch(r"[0-9a-f]{64}", digest) or not name.strip():
+            raise ValueError(f"what stands for {name!r} is not the SHA-256 of a token; make one: khabar token NAME")
+    return tokens
+
+
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"https?://[^/?#\s]+|\*", text):
+        raise ValueError(f"{text!r} is no origin; give https://example.org, without a path, or *")
+    return text
+
+
 Brokers = Annotated[str, AfterValidator(_brokers)]
 # Kafka allows names of 249 characters; lane and name take 70 of them.
 Prefix = Annotated[
@@ -62,6 +87,9 @@ Prefix = Annotated[
 ]
 LaneName = Annotated[str, _matching(r"[a-z0-9-]{1,40}", "1 to 40 of a-z, 0-9 and -")]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Tokens = Annotated[dict[str, str], BeforeValidator(_paired), AfterValidator(_hashed)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -95,6 +123,34 @@ class Settings(BaseSettings):
     tagger: Literal["crf", "off"] = Field(
         "crf",
         description="what finds the names in a text; off for stories alone, at a tenth of the CPU",
+    )
+    gateway_host: str = Field(
+        "127.0.0.1",
+        description="address that khabar serve listens at; 0.0.0.0 in a container, or behind a proxy elsewhere",
+    )
+    gateway_port: Port = Field(
+        8464,
+        description="port that khabar serve listens at; 0 is any that is free",
+    )
+    gateway_names: Names = Field(
+        (),
+        description="host names of the gateway beside localhost; give those under which a proxy on this machine has it",
+    )
+    gateway_rate: Annotated[int, Field(ge=0)] = Field(
+        100,
+        description="requests a second that one address may make of khabar serve; 0 is any number",
+    )
+    push_tokens: Tokens = Field(
+        default_factory=dict,
+        description="SHA-256 of a push token = the source it stands for; khabar token makes one for each producer",
+    )
+    read_tokens: Tokens = Field(
+        default_factory=dict,
+        description="SHA-256 of a read token = whose it is; give one where not everybody who gets there may read",
+    )
+    cors_origins: Origins = Field(
+        (),
+        description="origins whose pages may read from khabar serve, such as https://example.org; * is all",
     )
     kafka_properties: Path | None = Field(
         None,
@@ -136,13 +192,20 @@ class Settings(BaseSettings):
         """What a child process needs in its environment to see the flags that this one was given."""
         flags = self._flags()
         properties = {f"kafka_{key.replace('.', '_')}": value for key, value in flags.pop("kafka", {}).items()}
-        return {f"KHABAR_{name.upper()}": str(value) for name, value in (flags | properties).items()}
+        return {f"KHABAR_{name.upper()}": _text(value) for name, value in (flags | properties).items()}
 
     def _flags(self) -> dict[str, Any]:
         given = [name for name, origin in self._origins.items() if origin == "flag"]
         flags = {name: getattr(self, name) for name in given if not name.startswith("kafka.")}
         properties = {key: value for key, value in self.kafka.items() if f"kafka.{key}" in given}
         return flags | ({"kafka": properties} if properties else {})
+
+
+def _text(value: Any) -> str:
+    """The value as the environment has it."""
+    if isinstance(value, dict):
+        return ",".join(f"{key}={each}" for key, each in value.items())
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +226,7 @@ def listing(settings: Settings) -> list[Setting]:
         if isinstance(value, dict):
             for key in sorted(value):
                 shown = "********" if _SECRET.search(key) else value[key]
-                origin = settings._origins.get(f"{name}.{key}", "default")
+                origin = settings._origins.get(f"{name}.{key}") or settings._origins.get(name, "default")
                 lines.append(
                     Setting(name=f"{name}.{key}", value=shown, origin=origin, description=info.description or "")
                 )
@@ -171,7 +234,7 @@ def listing(settings: Settings) -> list[Setting]:
                 continue
             value = None
         origin = settings._origins.get(name, "default")
-        shown = str(value) if isinstance(value, Path) else value
+        shown = _text(value) if isinstance(value, Path | tuple) else value
         lines.append(Setting(name=name, value=shown, origin=origin, description=info.description or ""))
     return lines
 

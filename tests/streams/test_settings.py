@@ -65,6 +65,13 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_java_properties_ove
         "partitions": "flag",
         "metrics_port": "default",
         "tagger": "default",
+        "gateway_host": "default",
+        "gateway_port": "default",
+        "gateway_names": "default",
+        "gateway_rate": "default",
+        "push_tokens": "default",
+        "read_tokens": "default",
+        "cors_origins": "default",
         "kafka_properties": f"file {here / 'khabar.toml'}",
         "kafka.client.dns.lookup": f"file {here / 'client.properties'}",
         "kafka.sasl.mechanism": f"file {here / 'khabar.toml'}",
@@ -230,3 +237,34 @@ def test_a_child_process_sees_the_flags_of_its_parent(monkeypatch: pytest.Monkey
     child = Settings()
     assert (child.lane, child.broker, child.partitions) == ("other", "kafka:1", 8)
     assert child.kafka == parent.kafka == {"security.protocol": "SSL"}
+
+
+TOKEN = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+def test_lists_and_tables_stand_in_the_file_and_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("khabar.toml").write_text(
+        f'cors_origins = ["https://example.org", "http://localhost:3000"]\n[push_tokens]\n{TOKEN} = "example.org"\n'
+    )
+    of_file = Settings()
+    assert of_file.cors_origins == ("https://example.org", "http://localhost:3000")
+    assert of_file.push_tokens == {TOKEN: "example.org"}
+    assert values(of_file)["cors_origins"] == "https://example.org,http://localhost:3000"
+    assert origins(of_file)[f"push_tokens.{TOKEN}"] == f"file {Path.cwd() / 'khabar.toml'}"
+    Path("khabar.toml").unlink()
+    flags = Settings(cors_origins=of_file.cors_origins, push_tokens=of_file.push_tokens).environment()
+    for name, value in flags.items():
+        monkeypatch.setenv(name, value)
+    assert (Settings().cors_origins, Settings().push_tokens) == (of_file.cors_origins, of_file.push_tokens)
+
+
+def test_a_token_that_stands_there_itself_is_not_repeated_in_the_error() -> None:
+    with pytest.raises(Misconfigured, match="khabar token") as wrong:
+        Settings(push_tokens={"open-sesame": "example.org"})
+    assert "example.org" in str(wrong.value)
+    assert "open-sesame" not in str(wrong.value)
+
+
+def test_an_origin_has_no_path() -> None:
+    with pytest.raises(Misconfigured, match=r"cors_origins\.0 is 'https://example.org/page'"):
+        Settings(cors_origins="https://example.org/page")
