@@ -3,6 +3,8 @@
 from schemas.dates import Instant, Precision, from_rfc3339, parse_date, to_rfc3339
 from schemas.errors import KhabarError, Misconfigured, Refused, Unavailable
 from schemas.events import (
+    Alert,
+    AlertKind,
     Article,
     Attribution,
     CleanText,
@@ -13,6 +15,7 @@ from schemas.events import (
     Entity,
     Event,
     Evidence,
+    Feedback,
     Field,
     Fingerprint,
     Label,
@@ -32,6 +35,8 @@ from schemas.events import (
     StoryRef,
     StorySource,
     TaggedArticle,
+    Trend,
+    TrendWindow,
 )
 from schemas.places import FIRST, LAST, date_of, place_of
 from schemas.wire import EXTRA_LIMIT, RAW_FIELDS, decode, decode_raw, encode, raw_from_fields
@@ -41,6 +46,8 @@ __all__ = [
     "FIRST",
     "LAST",
     "RAW_FIELDS",
+    "Alert",
+    "AlertKind",
     "Article",
     "Attribution",
     "CleanText",
@@ -51,6 +58,7 @@ __all__ = [
     "Entity",
     "Event",
     "Evidence",
+    "Feedback",
     "Field",
     "Fingerprint",
     "Instant",
@@ -75,6 +83,8 @@ __all__ = [
     "StoryRef",
     "StorySource",
     "TaggedArticle",
+    "Trend",
+    "TrendWindow",
     "Unavailable",
     "date_of",
     "decode",

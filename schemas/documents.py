@@ -10,9 +10,11 @@ import msgspec
 import orjson
 
 from schemas.events import (
+    Alert,
     DeadLetter,
     EnrichedArticle,
     Event,
+    Feedback,
     Lane,
     NormalizedArticle,
     Progress,
@@ -20,6 +22,7 @@ from schemas.events import (
     RawArticle,
     Story,
     TaggedArticle,
+    Trend,
 )
 
 __all__ = ["EVENTS", "document", "written"]
@@ -30,6 +33,9 @@ EVENTS: dict[str, type[Event]] = {
     "tagged": TaggedArticle,
     "enriched": EnrichedArticle,
     "story": Story,
+    "trend": Trend,
+    "alert": Alert,
+    "feedback": Feedback,
     "letter": DeadLetter,
     "mark": ProgressMark,
     "progress": Progress,

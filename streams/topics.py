@@ -32,6 +32,7 @@ class Topic:
     compacted: bool
     deleted: bool
     largest: int = 8 * _MIB
+    later: bool = False  # lanes of earlier versions lack it, and do without
     what: str
 
     @property
@@ -71,7 +72,11 @@ TABLE: tuple[Topic, ...] = (
     Topic(name="deduplicate.progress", single=True, key="constant", compacted=True, deleted=False, largest=_MIB,
           what="where the line stands; what the lane is"),
     Topic(name="entities.trends", single=True, key="entity, window", compacted=True, deleted=True, largest=_MIB,
-          what="counts"),
+          what="how much a thing is spoken of, and how unusual that is"),
+    Topic(name="alerts", single=True, key="alert id", compacted=True, deleted=True, largest=_MIB, later=True,
+          what="which story met which rule"),
+    Topic(name="feedback", single=True, key="story id", compacted=False, deleted=True, largest=_MIB, later=True,
+          what="what readers say of stories"),
     Topic(name="articles.dead-letters", single=True, key="original key", compacted=False, deleted=True,
           largest=8 * _MIB + LETTER_ROOM, what="original bytes; headers say why"),
 )  # fmt: skip
@@ -85,6 +90,8 @@ _SHORT = {
     "stories": "stories",
     "progress": "deduplicate.progress",
     "trends": "entities.trends",
+    "alerts": "alerts",
+    "feedback": "feedback",
     "letters": "articles.dead-letters",
 }
 

@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import (
+    Alert,
     DeadLetter,
     EnrichedArticle,
+    Event,
+    Feedback,
     Lane,
     Misconfigured,
     NormalizedArticle,
@@ -17,6 +20,7 @@ from schemas import (
     RawArticle,
     Story,
     TaggedArticle,
+    Trend,
 )
 from streams.cluster import commands
 from streams.settings import Settings
@@ -34,10 +38,14 @@ def test_a_topic_is_named_by_prefix_lane_name_and_version() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [RawArticle, NormalizedArticle, TaggedArticle, EnrichedArticle, Story, DeadLetter, Progress, Lane]
-)
-def test_every_event_has_a_topic_in_the_table(event: type) -> None:
-    assert by_name(event.topic).name == event.topic  # type: ignore[attr-defined]
+    "event",
+    [
+        RawArticle, NormalizedArticle, TaggedArticle, EnrichedArticle, Story, Trend, Alert, Feedback, DeadLetter,
+        Progress, Lane,
+    ],
+)  # fmt: skip
+def test_every_event_has_a_topic_in_the_table(event: type[Event]) -> None:
+    assert by_name(event.topic).name == event.topic
 
 
 def test_a_name_that_is_none_is_told_with_those_that_are() -> None:
@@ -69,6 +77,8 @@ def test_the_table_says_what_the_design_says() -> None:
         "stories": (True, True, True, 8),
         "deduplicate.progress": (True, True, False, 1),
         "entities.trends": (True, True, True, 1),
+        "alerts": (True, True, True, 1),
+        "feedback": (True, False, True, 1),
         "articles.dead-letters": (True, False, True, 8),
     }
 
