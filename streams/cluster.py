@@ -28,6 +28,7 @@ from streams.topics import TABLE, Kind, Topic, Topics
 __all__ = ["State", "Survey", "check", "commands", "create", "delete", "exists", "lane_names", "partitions", "survey"]
 
 _DENIED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
+_LATER = "is missing, as in lanes that an earlier version made; khabar topics --create makes it"
 _PROPAGATION_S = 30  # a new topic's leaders are known within a second; more is a sick cluster
 
 
@@ -53,6 +54,11 @@ class Survey:
     @property
     def missing(self) -> list[str]:
         return [each.topic for each in self.states if not each.partitions]
+
+    @property
+    def needed(self) -> list[str]:
+        """Those of the missing ones without which nothing works."""
+        return [each.topic for each in self.states if not (each.partitions or each.warnings)]
 
     @property
     def refused(self) -> list[str]:
@@ -109,8 +115,8 @@ async def create(settings: Settings, kind: Kind = "live") -> list[str]:
         with errors(settings):
             found = await _look(admin, settings, kind)
             if found.missing:
-                await _make(admin, settings, kind, found)
-                found = await _settled(admin, settings, kind)
+                made = await _make(admin, settings, kind, found)
+                found = await _settled(admin, settings, kind, made)
     _refuse(settings, kind, found)
     return found.warnings
 
@@ -157,7 +163,8 @@ def _replication(brokers: int) -> int:
     return min(3, brokers)
 
 
-async def _make(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind, found: Survey) -> None:
+async def _make(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind, found: Survey) -> set[str]:
+    """Make what is missing, but for what this user may not create and the lane can do without; return the others."""
     table = Topics(settings.prefix, settings.lane).all()
     new = [
         NewTopic(
@@ -169,20 +176,25 @@ async def _make(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind, foun
         for name in found.missing
     ]
     answer: Any = await admin.create_topics(new)
+    made = set(found.missing)
     for name, code, message in answer.topic_errors:
         error = for_code(code)
         if not code or error is TopicAlreadyExistsError:  # by somebody else, just now
             continue
+        if error in _DENIED and name not in found.needed:
+            made.remove(name)
+            continue
         if error in _DENIED:
             raise Misconfigured(_missing(settings, kind, found, "and this user may not create them"))
         raise error(f"could not create {name}: {message}")
+    return made
 
 
-async def _settled(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind) -> Survey:
-    """The topics once the broker that we ask knows every one."""
+async def _settled(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind, made: set[str]) -> Survey:
+    """The topics once the broker that we ask knows every one that was made."""
     try:
         async with asyncio.timeout(_PROPAGATION_S):
-            while (found := await _look(admin, settings, kind)).missing:  # noqa: ASYNC110 - the broker tells nobody
+            while made & set((found := await _look(admin, settings, kind)).missing):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.1)
             return found
     except TimeoutError:
@@ -200,7 +212,7 @@ async def _look(admin: AIOKafkaAdminClient, settings: Settings, kind: Kind) -> S
     states = []
     for name, topic in table.items():
         if name not in found:
-            states.append(State(topic=name))
+            states.append(State(topic=name, warnings=[_LATER] if topic.later and found else []))
             continue
         each = State(
             topic=name,
@@ -270,7 +282,7 @@ def _breaks(key: str, found: str, wanted: str) -> bool:
 
 
 def _refuse(settings: Settings, kind: Kind, found: Survey) -> None:
-    if found.missing:
+    if found.needed:
         raise Misconfigured(_missing(settings, kind, found, "or this user may not see them"))
     if found.refused:
         raise Misconfigured("topics that would lose or garble articles:\n" + "\n".join(found.refused))
