@@ -33,8 +33,7 @@ def serve(
     from deploy.console import say
     from streams import lanes
     from streams.gateway.app import Part, application
-    from streams.gateway.server import listen
-    from streams.gateway.server import serve as run
+    from streams.gateway.server import Server, listen
     from streams.security import read_security
     from streams.settings import Settings
 
@@ -48,9 +47,8 @@ def serve(
         listening = listen(settings.gateway_host, settings.gateway_port)
         name, number = listening.getsockname()[:2]
         where = f"http://{f'[{name}]' if ':' in name else name}:{number}"
-        await run(
-            application(settings, parts, registry), listening, lambda: say(f"lane {settings.lane} is served at {where}")
-        )
+        app = application(settings, parts, registry)
+        await Server(app, lambda: say(f"lane {settings.lane} is served at {where}")).serve([listening])
 
     # Not with TLS: uvloop takes 30 s, its whole shutdown timeout, to close about one connection in 30.
     plain = read_security(settings.kafka).context is None

@@ -10,10 +10,10 @@ from hashlib import sha256
 from prometheus_client import CollectorRegistry, Counter
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streams.gateway.problem import HANDLERS, Problem
+from streams.gateway.problem import Problem, answer
 from streams.settings import Settings
 
 __all__ = ["Guard", "bearer", "owner"]
@@ -49,7 +49,7 @@ class Guard:
     """Middleware (pure ASGI: streams pass it as they are)."""
 
     def __init__(self, app: ASGIApp, settings: Settings, registry: CollectorRegistry) -> None:
-        self._app: ASGIApp = app
+        self._app = app
         self._counted = Counter(
             "khabar_http_requests", "Requests answered, by method and status.", ["method", "status"], registry=registry
         )
@@ -59,9 +59,10 @@ class Guard:
         self._names = None
         if _LOOPBACK.fullmatch(settings.gateway_host):
             self._names = {"localhost", "127.0.0.1", "[::1]", settings.gateway_host, *settings.gateway_names}
+        self._inner: ASGIApp = self._checked
         if settings.cors_origins:
-            self._app = CORSMiddleware(
-                app,
+            self._inner = CORSMiddleware(
+                self._checked,
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "HEAD"],
                 allow_headers=["Authorization", "Last-Event-ID"],
@@ -69,13 +70,16 @@ class Guard:
             )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check the request, pass it on, and put the headers on whatever is answered."""
+        """Check the request, pass it on, and put the headers on whatever is answered, a bug's answer included."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        answered = False
 
         async def guarded(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
+                answered = True
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
@@ -83,13 +87,24 @@ class Guard:
             await send(message)
 
         try:
+            await self._inner(scope, receive, guarded)
+        except ClientDisconnect:
+            self._counted.labels(_method(scope["method"]), "gone").inc()
+        except Exception as bug:
+            if answered:
+                raise  # uvicorn tells of it, and closes the connection, which is all that can be said now
+            await answer(Request(scope), bug)(scope, receive, guarded)
+
+    async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
             self._check(scope)
         except Problem as problem:
-            await HANDLERS[Problem.__base__](Request(scope), problem)(scope, receive, guarded)
-            return
-        await self._app(scope, receive, guarded)
+            await answer(Request(scope), problem)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
+        """Raises Problem for a request that must not get further."""
         path = scope["path"]
         if path in _OPEN:
             return
@@ -104,8 +119,8 @@ class Guard:
                 f"more than {self._settings.gateway_rate} requests a second from one address; slow down",
                 headers={"Retry-After": str(wait)},
             )
-        reads = path.startswith("/v1/") and scope["method"] != "OPTIONS" and path != "/v1/articles"
         tokens = self._settings.read_tokens
+        reads = path.startswith("/v1/") and path != "/v1/articles"
         if (reads or path == "/metrics") and tokens and owner(tokens, _token(scope)) is None:
             raise Problem(
                 401,

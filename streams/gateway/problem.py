@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from schemas import Misconfigured, Refused, Unavailable
 
-__all__ = ["HANDLERS", "PROBLEM_JSON", "Problem", "document", "phrase"]
+__all__ = ["HANDLERS", "PROBLEM_JSON", "Problem", "answer", "document", "phrase"]
 
 log = logging.getLogger(__name__)
 
@@ -52,44 +52,36 @@ def document(status: int, detail: str, errors: Sequence[Mapping[str, Any]] = ())
     return found | ({"errors": list(errors)} if errors else {})
 
 
-def _answer(
+def answer(request: Request, error: Exception) -> Response:
+    """What the client gets for an error. Details of the broker are for the log, not for whoever asks."""
+    match error:
+        case HTTPException(status_code=status, detail=detail, headers=headers):
+            if detail == phrase(status):  # Starlette's own
+                detail = f"{request.method} {request.url.path}: {detail}; what there is stands in /docs"
+            return _response(status, detail, getattr(error, "errors", ()), headers)
+        case Refused():
+            return _response(422, str(error))
+        case Unavailable():
+            log.warning("%s %s: %s", request.method, request.url.path, error)
+            retry = {"Retry-After": str(_RETRY_S)}
+            return _response(503, "the broker does not answer; try again", headers=retry)
+        case Misconfigured():
+            log.error("%s %s: %s", request.method, request.url.path, error)
+            return _response(500, "the gateway is not set up for this; its log says what to do")
+        case _:
+            log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+            return _response(500, "something went wrong in the gateway; its log says what")
+
+
+def _response(
     status: int, detail: str, errors: Sequence[Mapping[str, Any]] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
     return Response(orjson.dumps(document(status, detail, errors)), status, headers, PROBLEM_JSON)
 
 
-def _problem(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, HTTPException)  # noqa: S101 - registered for it below
-    detail = problem.detail
-    if detail == phrase(problem.status_code):  # Starlette's own
-        detail = f"{request.method} {request.url.path}: {detail}; what there is, stands in /docs"
-    return _answer(problem.status_code, detail, getattr(problem, "errors", ()), problem.headers)
+async def _handle(request: Request, error: Exception) -> Response:
+    return answer(request, error)  # in the loop: Starlette would call it from a thread
 
 
-def _refused(request: Request, refused: Exception) -> Response:
-    return _answer(422, str(refused))
-
-
-def _unavailable(request: Request, away: Exception) -> Response:
-    log.warning("%s %s: %s", request.method, request.url.path, away)
-    return _answer(503, "the broker does not answer; try again", headers={"Retry-After": str(_RETRY_S)})
-
-
-def _misconfigured(request: Request, wrong: Exception) -> Response:
-    log.error("%s %s: %s", request.method, request.url.path, wrong)
-    return _answer(500, "the gateway is not set up for this; its log says what to do")
-
-
-def _bug(request: Request, bug: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=bug)
-    return _answer(500, "something went wrong in the gateway; its log says what")
-
-
-# What a route raises, and what becomes of it. Details of the broker are for the log, not for whoever asks.
-HANDLERS: Mapping[Any, Any] = {
-    HTTPException: _problem,
-    Refused: _refused,
-    Unavailable: _unavailable,
-    Misconfigured: _misconfigured,
-    Exception: _bug,
-}
+# For the routes: what they raise that is no bug. Bugs are the guard's, which puts its headers on their answer, too.
+HANDLERS: Mapping[Any, Any] = dict.fromkeys((HTTPException, Refused, Unavailable, Misconfigured), _handle)

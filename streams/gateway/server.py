@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 from schemas import Misconfigured
 
-__all__ = ["listen", "serve"]
+__all__ = ["Server", "listen"]
 
 _GRACE_S = 20  # for requests under way at the end; Kubernetes kills after 30, and no push waits longer than 10
 _KEEP_ALIVE_S = 75  # longer than the 60 s after which proxies drop an idle connection, so that they never race with us
@@ -39,30 +39,27 @@ def listen(host: str, port: int) -> socket.socket:
     return found
 
 
-async def serve(app: Starlette, listening: socket.socket, started: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; then take no more connections, answer what is under way, and return.
+class Server(uvicorn.Server):
+    """`await Server(app, started).serve([listening])` serves until SIGTERM, SIGINT or `should_exit`.
 
-    `started` is called when requests are answered.
+    Then it takes no more connections, answers what is under way, and returns. `started` is called when it answers.
     """
-    config = uvicorn.Config(
-        app,
-        lifespan="on",
-        ws="none",
-        log_config=None,  # ours
-        access_log=False,  # it would hold tokens and who reads what
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=_CONNECTIONS,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_GRACE_S,
-    )
-    await _Server(config, started).serve([listening])
 
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(self, app: Starlette, started: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            lifespan="on",
+            ws="none",
+            log_config=None,  # ours
+            access_log=False,  # it would hold tokens and who reads what
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
         super().__init__(config)
-        self._tell = started
+        self._app, self._tell = app, started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -70,7 +67,7 @@ class _Server(uvicorn.Server):
             self._tell()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.config.app.state.drain()  # type: ignore[union-attr] # a Starlette, see above
+        self._app.state.drain()
         await super().shutdown(sockets)
 
     @contextmanager

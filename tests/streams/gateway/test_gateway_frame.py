@@ -1,0 +1,206 @@
+"""The frame: what every request meets, whatever part answers it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from schemas import Misconfigured, Unavailable
+from streams.gateway.app import Part
+from streams.gateway.server import listen
+from streams.settings import Settings
+
+DESK = "read-secret"
+READ = {sha256(DESK.encode()).hexdigest(): "dashboard"}
+
+
+class Example(Part):
+    """A part with a route that answers, one that waits, one that never ends, and ones that fail."""
+
+    def __init__(self) -> None:
+        self.routes = [
+            Route("/v1/example", self.example),
+            Route("/v1/slow", self.slow),
+            Route("/v1/endless", self.endless),
+            Route("/v1/bug", self.bug),
+            Route("/v1/away", self.away),
+        ]
+        self.log: list[str] = []
+        self.reason: str | None = "the store is catching up"
+        self.ending = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        self.log.append("runs")
+        yield
+        self.log.append("ends")
+
+    def unready(self) -> str | None:
+        return self.reason
+
+    def drain(self) -> None:
+        self.ending.set()
+
+    async def example(self, request: Request) -> Response:
+        return PlainTextResponse("خبر")
+
+    async def slow(self, request: Request) -> Response:
+        self.asked.set()
+        await asyncio.sleep(0.5)
+        self.log.append("answers")
+        return PlainTextResponse("late, but there")
+
+    async def endless(self, request: Request) -> Response:
+        async def lines() -> AsyncIterator[str]:
+            yield "begun\n"
+            await self.ending.wait()
+            yield "ended\n"
+
+        return StreamingResponse(lines())
+
+    async def bug(self, request: Request) -> Response:
+        raise ZeroDivisionError("a secret of ours")
+
+    async def away(self, request: Request) -> Response:
+        raise Unavailable("Kafka at 10.0.0.7:9092 does not answer")
+
+
+async def problem(answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    assert answer.content_type == "application/problem+json"
+    found: dict[str, Any] = await answer.json(content_type=None)
+    assert found["status"] == answer.status
+    assert found["title"]
+    return found
+
+
+async def test_every_answer_forbids_what_a_page_of_ours_does_not_need(serving: Any, client: Any) -> None:
+    url = await serving([Example()])
+    for path in ("/v1/example", "/nothing", "/v1/bug", "/healthz"):
+        async with client.get(url + path) as answer:
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "unsafe" not in policy
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert "server" not in answer.headers
+
+
+async def test_errors_are_problem_documents_that_tell_nothing_of_the_inside(serving: Any, client: Any) -> None:
+    url = await serving([Example()])
+    for path, status in (("/nothing", 404), ("/v1/bug", 500), ("/v1/away", 503)):
+        async with client.get(url + path) as answer:
+            assert answer.status == status
+            text = str(await problem(answer))
+            assert "secret" not in text
+            assert "10.0.0.7" not in text
+    async with client.delete(url + "/v1/example") as answer:
+        assert (await problem(answer))["status"] == 405
+    async with client.get(url + "/v1/away") as answer:
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_it_is_ready_when_every_part_is(serving: Any, client: Any) -> None:
+    part = Example()
+    url = await serving([Part(), part])
+    async with client.get(url + "/readyz") as answer:
+        assert (answer.status, await answer.text()) == (503, "the store is catching up\n")
+    part.reason = None
+    async with client.get(url + "/readyz") as answer:
+        assert (answer.status, await answer.text()) == (200, "ok\n")
+    async with client.get(url + "/healthz") as answer:
+        assert answer.status == 200
+
+
+async def test_where_there_are_read_tokens_reading_needs_one(serving: Any, client: Any) -> None:
+    url = await serving([Example()], Settings(read_tokens=READ))
+    for path in ("/v1/example", "/metrics"):
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {DESK}"}):
+            async with client.get(url + path, headers=headers) as answer:
+                assert (await problem(answer))["status"] == 401
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
+        async with client.get(url + path, headers={"Authorization": f"Bearer {DESK}"}) as answer:
+            assert answer.status == 200
+        async with client.get(url + path, params={"access_token": DESK}) as answer:
+            assert answer.status == 200
+    for path in ("/healthz", "/readyz"):
+        async with client.get(url + path) as answer:
+            assert answer.status != 401
+
+
+async def test_only_listed_origins_may_read_from_a_browser(serving: Any, client: Any) -> None:
+    ours, other = {"Origin": "https://desk.example"}, {"Origin": "https://other.example"}
+    url = await serving([Example()], Settings(cors_origins="https://desk.example", read_tokens=READ))
+    async with client.get(url + "/v1/example", headers=ours) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://desk.example"
+        assert answer.status == 401  # which the page may read, and say
+    async with client.get(url + "/v1/example", headers=other) as answer:
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    asking = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    async with client.options(url + "/v1/example", headers=ours | asking) as answer:
+        assert answer.status == 200
+    pushing = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    async with client.options(url + "/v1/articles", headers=ours | pushing) as answer:
+        assert answer.status == 400
+
+
+async def test_a_name_that_is_not_ours_is_refused_on_loopback(serving: Any, client: Any) -> None:
+    """DNS rebinding: a page of evil.example, whose name now points to 127.0.0.1, asks as if it were of our origin."""
+    url = await serving([Example()], Settings(gateway_names="desk.example"))
+    for host, status in (("evil.example:80", 421), ("localhost", 200), ("[::1]:8464", 200), ("Desk.example", 200)):
+        async with client.get(url + "/v1/example", headers={"Host": host}) as answer:
+            assert answer.status == status
+
+
+async def test_one_address_may_ask_so_often_and_is_told_when_again(serving: Any, client: Any) -> None:
+    url = await serving([Example()], Settings(gateway_rate=1))
+    statuses = []
+    for _ in range(31):
+        async with client.get(url + "/v1/example") as answer:
+            statuses.append(answer.status)
+            retry = answer.headers.get("Retry-After")
+    assert statuses == [200] * 30 + [429]
+    assert retry == "1"
+    await asyncio.sleep(1.0)
+    async with client.get(url + "/v1/example") as answer:
+        assert answer.status == 200
+
+
+async def test_what_was_answered_is_counted(serving: Any, client: Any) -> None:
+    registry = CollectorRegistry()
+    url = await serving([Example()], registry=registry)
+    for path in ("/v1/example", "/v1/example", "/nothing"):
+        async with client.get(url + path):
+            pass
+    async with client.get(url + "/metrics") as answer:
+        text = await answer.text()
+    assert 'khabar_http_requests_total{method="GET",status="200"} 2.0' in text
+    assert 'khabar_http_requests_total{method="GET",status="404"} 1.0' in text
+
+
+async def test_the_end_waits_for_answers_and_ends_streams(serving: Any, client: Any) -> None:
+    part = Example()
+    url = await serving([part])
+    async with client.get(url + "/v1/endless") as stream:
+        assert await stream.content.readline() == b"begun\n"
+        slow = asyncio.create_task(client.get(url + "/v1/slow"))
+        await part.asked.wait()
+        server = serving.running[-1][0]
+        server.should_exit = True
+        assert await stream.content.read() == b"ended\n"
+        async with await slow as answer:
+            assert await answer.text() == "late, but there"
+    await serving.running[-1][1]
+    assert part.log == ["runs", "answers", "ends"]
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    with listen("127.0.0.1", 0) as taken, pytest.raises(Misconfigured, match="give another --port"):
+        listen("127.0.0.1", taken.getsockname()[1])
