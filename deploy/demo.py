@@ -1,4 +1,8 @@
-"""All of Khabar at work for somebody who has just installed it: broker, lane, workers, samples, and what becomes."""
+"""All of Khabar at work for somebody who has just installed it: broker, lane, workers, samples, and what becomes.
+
+First the samples as a replay, whose results are the same on every machine; then two feeds that are followed live, in a
+lane of their own: what comes when is part of what that shows.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +12,33 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
+from agents.normalize.identity import canonical_url
 from deploy import samples, show
 from deploy.broker import Broker, data_folder, usual_port
 from deploy.console import downloading, say
+from deploy.newsroom import HOST, Newsroom, newsroom
 from deploy.watch import Watch
 from deploy.worker import supervisor_of
-from schemas import FIRST, KhabarError, Lane, Progress, Unavailable, to_rfc3339
+from schemas import FIRST, EnrichedArticle, KhabarError, Lane, Progress, Unavailable, decode, to_rfc3339
 from streams import lanes, replay
 from streams.archives import Archive, Bounds, FieldMap, Placing
+from streams.feeds import Pace, Rules, follower, opened
 from streams.kafka import errors, make_admin, running
-from streams.lag import READS, Lag
+from streams.lag import READS, Lag, patiently
+from streams.read import read_topic, without_repeats
 from streams.settings import LOCAL_BROKER, Settings, listing
 
 __all__ = ["LANES", "LIMIT_S", "Screen", "run"]
@@ -39,6 +50,9 @@ _TRIES = 25  # looks at an older lane's workers, so for five seconds; then it st
 _LINE_S = 1.0  # between two lines of it where they stay
 _BAR = 40  # columns that stand for all records
 _LAST_WORDS = 12  # lines of the workers that an error repeats
+# Seconds between two items that appear on the live feeds: to be done soon, or to be read as they come.
+_STEP_ONCE_S, _STEP_S = 0.7, 4.0
+_PACE = Pace(first=0.4, shortest=0.4, longest=2.0)  # of the polls; the feeds are our own
 
 
 class Screen:
@@ -67,19 +81,39 @@ class Screen:
 
     def found(self, watch: Watch) -> None:
         """Called once, when all articles have arrived."""
-        show.write(self._out, show.findings(watch.articles, watch.stories, watch.causes, watch.sent))
-        self._out.file.flush()
+        self._write(show.findings(watch.articles, watch.stories, watch.causes, watch.sent))
 
-    def staying(self, settings: Settings) -> None:
-        """Called once, when the demo goes on until it is interrupted."""
-        at = "" if settings.broker == LOCAL_BROKER else f" --broker {settings.broker}"
-        say(
-            f"\nThe workers go on. What you may type now, in another terminal:\n"
-            f"  khabar read stories --lane {settings.lane}{at} --latest-per-key\n"
-            f"  khabar read enriched --lane {settings.lane}{at} --limit 1\n"
-            f"  khabar letters list --lane {settings.lane}{at}\n"
-            f"Ctrl-C stops everything that was started here."
+    def opening(self, room: Newsroom) -> None:
+        """Called once, when the live feeds can be followed."""
+        self._write(
+            [show.Line(Text()), show.Line(Text("Live: what two feeds bring as it appears", style="bold underline"))]
         )
+        say("\n".join(f"following {each.url}" for each in room.feeds))
+
+    def arrived(self, article: EnrichedArticle, articles: Mapping[str, EnrichedArticle]) -> None:
+        """Called with each live article as it comes out; `articles` are those before it."""
+        self._write(show.arrival(article, articles))
+
+    def hints(self, settings: Settings, live: Settings, *, once: bool, local: bool) -> None:
+        """Called once, when there is something to look at; what the lanes hold stays, on a `local` broker too, which
+        stops at the end."""
+        at = "" if settings.broker == LOCAL_BROKER else f" --broker {settings.broker}"
+        lines = [
+            f"  khabar read stories --lane {settings.lane}{at} --latest-per-key",
+            f"  khabar read enriched --lane {settings.lane}{at} --limit 1",
+            f"  khabar letters list --lane {settings.lane}{at}",
+            f"  khabar read enriched --lane {live.lane}{at}" + ("" if once else " --follow"),
+        ]
+        if once:
+            lines = ["  khabar broker start", *lines] if local else lines
+            say("\n".join(["\nBoth lanes stay until the next demo. To look into them:", *lines]))
+            return
+        told = "\nFrom now on it follows two live feeds. What you may type now, in another terminal:"
+        say("\n".join([told, *lines, "Ctrl-C stops everything that was started here."]))
+
+    def _write(self, lines: Iterable[show.Line]) -> None:
+        show.write(self._out, lines)
+        self._out.file.flush()
 
     def _tell(self, watch: Watch) -> None:
         line = ", ".join(f"{name} {number}" for name, number in watch.standing())
@@ -105,8 +139,9 @@ def run(settings: Settings, screen: Screen, *, once: bool, limit_s: float = LIMI
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with ThreadPoolExecutor(1) as aside:
         versions = aside.submit(_versions, settings.tagger)  # the cores load while the broker starts
+        local = not _configured(settings)
         with _broker(settings) as settings:
-            asyncio.run(_run(settings, versions, screen, once, limit_s))
+            asyncio.run(_run(settings, versions, screen, once, limit_s, local))
 
 
 def _versions(tagger: Literal["crf", "off"]) -> dict[str, str]:
@@ -115,10 +150,15 @@ def _versions(tagger: Literal["crf", "off"]) -> dict[str, str]:
     return Chain.shipped(tagger).versions
 
 
+def _configured(settings: Settings) -> bool:
+    """Whether somebody named a broker."""
+    return next(each for each in listing(settings) if each.name == "broker").origin != "default"
+
+
 @contextmanager
 def _broker(settings: Settings) -> Iterator[Settings]:
     """Settings with a broker that answers: the one that is configured, else this machine's, started if it has to be."""
-    if next(each for each in listing(settings) if each.name == "broker").origin != "default":
+    if _configured(settings):
         yield settings
         return
     folder = data_folder()
@@ -137,7 +177,7 @@ def _broker(settings: Settings) -> Iterator[Settings]:
 
 
 async def _run(
-    settings: Settings, versions: Future[dict[str, str]], screen: Screen, once: bool, limit_s: float
+    settings: Settings, versions: Future[dict[str, str]], screen: Screen, once: bool, limit_s: float, local: bool
 ) -> None:
     await _remove_older(settings)
     settings = Settings(broker=settings.broker, lane=f"{LANES}{time.strftime('%m%d-%H%M%S')}", metrics_port=0)
@@ -158,11 +198,23 @@ async def _run(
             except TimeoutError:
                 raise Unavailable(_not_drained(settings, watch, limit_s, words)) from None
             screen.found(watch)
-            if not once:
-                screen.staying(settings)
-                await asyncio.Event().wait()
 
         await _with_workers(settings, words.append, job())
+    live = settings.on(f"{settings.lane}-live")
+    await lanes.create(live, lanes.LIVE)
+
+    async def follow() -> None:
+        if not once:
+            screen.hints(settings, live, once=False, local=local)
+        try:
+            await _follow(live, screen, once, limit_s)
+        except TimeoutError:
+            said = "\n".join(words) or "nothing"
+            told = f"lane {live.lane} did not get what is on the feeds within {limit_s:.0f} s"
+            raise Unavailable(f"{told}. The workers' last words:\n{said}") from None
+        screen.hints(settings, live, once=True, local=local)
+
+    await _with_workers(live, words.append, follow())
 
 
 async def _travel(settings: Settings, archive: Archive, watch: Watch, screen: Screen) -> None:
@@ -177,6 +229,46 @@ async def _travel(settings: Settings, archive: Archive, watch: Watch, screen: Sc
         raise several.exceptions[0] from None
     finally:
         screen.over(watch)
+
+
+async def _follow(settings: Settings, screen: Screen, once: bool, limit_s: float) -> None:
+    """Follow the live feeds as `khabar follow` does, and show what comes out at the end of the way.
+
+    Returns when all of it has come out if `once`, else goes on. Raises TimeoutError if that takes `limit_s` seconds.
+    """
+    rules = Rules(pace=_PACE)
+    with TemporaryDirectory(prefix="khabar-") as folder, opened(Path(folder, "feeds.sqlite"), alone=True) as state:
+        async with newsroom(_STEP_ONCE_S if once else _STEP_S) as room:
+            making = follower(settings, room.feeds, state, canonical=canonical_url, allowed=[HOST], rules=rules)
+            async with making as it, asyncio.TaskGroup() as tasks:
+                async with asyncio.timeout(limit_s):
+                    await _served(settings)  # what comes before the workers do would come out in any order
+                    screen.opening(room)
+                    polling = tasks.create_task(it.run())
+                    await _show_arrivals(settings, screen, room.versions)
+                if not once:
+                    await asyncio.Event().wait()
+                polling.cancel()
+
+
+async def _served(settings: Settings) -> None:
+    """Return when there is a worker for each stage."""
+    async with Lag(settings) as lag:
+        while await patiently(lag.unserved):  # noqa: ASYNC110 - it is the broker that is asked
+            await asyncio.sleep(_LOOK_S)
+
+
+async def _show_arrivals(settings: Settings, screen: Screen, count: int) -> None:
+    """Show so many decisions of the lane as they are made."""
+    articles: dict[str, EnrichedArticle] = {}
+    async with aclosing(read_topic(settings, EnrichedArticle, follow=True)) as records:
+        async for record in without_repeats(records):
+            article = decode(EnrichedArticle, record.value or b"")
+            screen.arrived(article, articles)
+            articles[article.id] = article
+            count -= 1
+            if not count:
+                return
 
 
 async def _with_workers(settings: Settings, say: Callable[[str], None], job: Coroutine[None, None, None]) -> None:

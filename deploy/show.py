@@ -24,6 +24,7 @@ __all__ = [
     "Line",
     "Pair",
     "alike",
+    "arrival",
     "findings",
     "kept_apart",
     "letters",
@@ -135,14 +136,12 @@ def story(number: int, one: Story, articles: Mapping[str, EnrichedArticle]) -> I
         yield Line(Text(safe(one.headline), style="bold"), 3)
     for member in one.members[:MEMBERS]:
         known = articles.get(member.id)
-        words = [f"{_minute(member.published_at or member.seen_at)}  {member.source}  {_relation(known, member.kind)}"]
-        if member.to and (other := articles.get(member.to)):
-            words.append(f"of {other.source}'s" if other.source != member.source else "of its own")
-        if known and known.relation and known.relation.score is not None:
-            words.append(f"score {known.relation.score:.2f}")
-        if known and known.revision:
-            words.append(f"revised {_count(known.revision, 'time')}")
-        yield Line(Text("  ".join(words), style="dim"), 3)
+        at = member.published_at or member.seen_at
+        if member.id == one.id:  # it began the story, whatever a later version of it has been compared with
+            words = [_minute(known.story.since if known and known.story else at), member.source, "new"]
+        else:
+            words = [_minute(at), member.source, *_relation(member.source, member.kind, member.to, known, articles)]
+        yield Line(Text("  ".join([*words, *_revised(known)]), style="dim"), 3)
         if member.title and member.title != one.headline:
             yield Line(Text(safe(member.title)), 6)
     if one.articles > MEMBERS:
@@ -153,6 +152,16 @@ def story(number: int, one: Story, articles: Mapping[str, EnrichedArticle]) -> I
             yield Line(Text(heading, style="dim"), 3)
             yield Line(Text(" ، ".join(names), style="green"), 6)
     yield from _evidence(one, articles)
+
+
+def arrival(article: EnrichedArticle, articles: Mapping[str, EnrichedArticle]) -> Iterator[Line]:
+    """An article as it comes out of a live lane: when it was seen (UTC), and how it stands to those in `articles`."""
+    words = [article.seen_at[11:19], article.source]
+    if (relation := article.relation) is not None:
+        words += _relation(article.source, relation.kind, relation.to, article, articles)
+    words += _revised(article)
+    yield Line(Text("  ".join(words), style="dim"), 3)
+    yield Line(Text(safe(article.title or article.body or "")), 6)
 
 
 def passage(article: EnrichedArticle, field: Field, start: int, end: int) -> Text:
@@ -239,8 +248,20 @@ def _heading(text: str) -> Iterator[Line]:
     yield Line(Text(text, style="bold underline"))
 
 
-def _relation(article: EnrichedArticle | None, kind: str) -> str:
-    return article.relation.kind if article and article.relation else kind
+def _relation(
+    source: str, kind: str, to: str | None, known: EnrichedArticle | None, articles: Mapping[str, EnrichedArticle]
+) -> list[str]:
+    """What an article is to which earlier one, and how surely."""
+    words = [known.relation.kind if known and known.relation else kind]
+    if to and (other := articles.get(to)):
+        words.append(f"of {other.source}'s" if other.source != source else "of its own")
+    if known and known.relation and known.relation.score is not None:
+        words.append(f"score {known.relation.score:.2f}")
+    return words
+
+
+def _revised(known: EnrichedArticle | None) -> list[str]:
+    return [f"revised {_count(known.revision, 'time')}"] if known and known.revision else []
 
 
 def _minute(date: str) -> str:

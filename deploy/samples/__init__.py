@@ -1,7 +1,8 @@
 """Articles written for Khabar, invented outlets and all, so that the demo and the tests have something true to life.
 
 `articles.jsonl` is read as it stands; every record of `broken.jsonl` and `huge.jsonl.gz` has to end in dead letters.
-The articles are of 1 to 4 May 2026; `source_id` is a name by which one finds an article again (`geneva-1`).
+The articles are of 1 to 4 May 2026; `source_id` is a name by which one finds an article again (`geneva-1`). Those of
+`live.jsonl` appear on two feeds of the demo's own (deploy/newsroom.py says how).
 """
 
 from collections.abc import Iterator
@@ -9,10 +10,11 @@ from contextlib import ExitStack, contextmanager
 from importlib import resources
 from pathlib import Path
 
-__all__ = ["ARTICLES", "BROKEN", "SINCE", "UNTIL", "paths"]
+__all__ = ["ARTICLES", "BROKEN", "LIVE", "SINCE", "UNTIL", "paths"]
 
 ARTICLES = ("articles.jsonl",)
 BROKEN = ("broken.jsonl", "huge.jsonl.gz")
+LIVE = "live.jsonl"
 # Dates outside these are none, whatever the clock of the machine says.
 SINCE = "1990-01-01"
 UNTIL = "2027-01-01"

@@ -7,7 +7,8 @@ What the broker has acknowledged is kept as delivered, in that order: whatever i
 """
 
 from streams.feeds.following import Follower, Rules, follower
+from streams.feeds.polling import Pace
 from streams.feeds.sources import Feed, Source, opml, read_feeds
 from streams.feeds.state import State, Status, opened
 
-__all__ = ["Feed", "Follower", "Rules", "Source", "State", "Status", "follower", "opened", "opml", "read_feeds"]
+__all__ = ["Feed", "Follower", "Pace", "Rules", "Source", "State", "Status", "follower", "opened", "opml", "read_feeds"]

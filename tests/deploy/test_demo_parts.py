@@ -122,11 +122,29 @@ def test_progress_is_a_line_where_it_is_piped_and_a_table_in_a_terminal(
     assert capsys.readouterr().err == ""
 
 
-def test_what_to_type_next_names_the_lane_and_a_broker_that_is_not_the_usual_one(
+def told(capsys: pytest.CaptureFixture[str], broker: str, *, once: bool, local: bool) -> str:
+    screen = Screen(Console(file=io.StringIO()), Console(file=io.StringIO()))
+    live = Settings(lane="demo-1-live", broker=broker)
+    screen.hints(Settings(lane="demo-1", broker=broker), live, once=once, local=local)
+    return capsys.readouterr().err
+
+
+def test_what_to_type_next_names_the_lanes_and_a_broker_that_is_not_the_usual_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    screen = Screen(Console(file=io.StringIO()), Console(file=io.StringIO()))
-    screen.staying(Settings(lane="demo-1", broker="kafka.example:9092"))
-    assert "khabar read stories --lane demo-1 --broker kafka.example:9092" in capsys.readouterr().err
-    screen.staying(Settings(lane="demo-1", broker=LOCAL_BROKER))
-    assert "--broker" not in capsys.readouterr().err
+    said = told(capsys, "kafka.example:9092", once=False, local=False)
+    assert "khabar read stories --lane demo-1 --broker kafka.example:9092" in said
+    assert "khabar read enriched --lane demo-1-live --broker kafka.example:9092 --follow" in said
+    assert "Ctrl-C" in said
+
+
+def test_a_demo_that_ends_says_how_to_look_into_its_lanes(capsys: pytest.CaptureFixture[str]) -> None:
+    said = told(capsys, "kafka.example:9092", once=True, local=False)
+    assert "khabar read stories --lane demo-1 --broker kafka.example:9092" in said
+    assert "--follow" not in said
+    assert "broker start" not in said
+
+
+def test_a_broker_that_stops_with_the_demo_has_to_be_started_first(capsys: pytest.CaptureFixture[str]) -> None:
+    said = told(capsys, LOCAL_BROKER, once=True, local=True)
+    assert said.index("khabar broker start") < said.index("khabar read stories --lane demo-1 --latest-per-key")

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from deploy import show
-from schemas import EnrichedArticle, Entity, Evidence, Member, Passage, Relation, Story, StoryEntity, StorySource
+from schemas import (
+    EnrichedArticle,
+    Entity,
+    Evidence,
+    Member,
+    Passage,
+    Relation,
+    Story,
+    StoryEntity,
+    StoryRef,
+    StorySource,
+)
 
 TITLE = "الوزير يفتتح الجسر الجديد"
 BODY = "افتتح الوزير سليم حداد جسر النهر صباح الأحد. وقال إن الجسر الجديد يختصر الطريق إلى النصف."
@@ -141,6 +152,26 @@ def test_look_alikes_of_different_stories_are_found_with_what_only_one_of_them_h
     text = printed(show.kept_apart(pairs[0]))
     assert "هارون ، 12" in text
     assert "مروان" not in text.replace("استقبال ثان", "")
+
+
+def test_what_began_a_story_stays_new_and_where_it_was_however_often_it_is_revised() -> None:
+    other = an_article("sada", published_at="2026-05-01T10:00:00Z", relation=Relation(kind="copy", to="alofoq"))
+    revised = an_article(
+        "alofoq", published_at="2026-05-01T15:00:00Z", revision=2, relation=Relation(kind="near-copy", to="sada"),
+        story=StoryRef(id="alofoq", since="2026-05-01T09:30:00Z"),
+    )  # fmt: skip
+    said = printed(show.story(1, a_story(revised, other), {"alofoq": revised, "sada": other}))
+    assert "05-01 09:30  alofoq.example  new  revised 2 times" in said
+    assert "05-01 10:00  sada.example  copy  of alofoq.example's" in said
+
+
+def test_an_arrival_says_when_whence_and_what_it_is_to_what_came_before(
+    pair: tuple[EnrichedArticle, EnrichedArticle],
+) -> None:
+    first, other = pair
+    assert printed(show.arrival(first, {})).splitlines() == ["   09:30:00  alofoq.example  new", f"      {TITLE}"]
+    said = printed(show.arrival(other, {first.id: first}))
+    assert "09:30:00  sada.example  same-story  of alofoq.example's  score 4.71" in said
 
 
 def test_dead_letters_are_counted_and_every_cause_is_explained() -> None:

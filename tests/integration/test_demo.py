@@ -63,7 +63,7 @@ def until(true: Callable[[], object], what: str) -> None:
 async def lanes_of(settings: Settings) -> set[str]:
     async with running(make_admin(settings), settings) as admin:
         topics = await admin.list_topics()
-    found = (re.match(r"demo-test\.(demo-[0-9-]+)\.", topic) for topic in topics)
+    found = (re.match(r"demo-test\.(demo-[a-z0-9-]+)\.", topic) for topic in topics)
     return {lane[1] for lane in found if lane}
 
 
@@ -73,14 +73,16 @@ async def test_the_demo_tells_the_stories_goes_on_until_interrupted_and_removes_
     older = settings.on("demo-0101-000000")
     await cluster.create(older, "replay")
     with khabar("demo", folder=tmp_path) as process:
-        until(lambda: process.poll() is not None or b"Ctrl-C" in (tmp_path / "err").read_bytes(), "the stories")
+        until(lambda: process.poll() is not None or b"following http" in (tmp_path / "err").read_bytes(), "the feeds")
         said = (tmp_path / "err").read_text("utf-8")
         assert process.poll() is None, said
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) >= 3
         lanes = await lanes_of(settings)
         assert older.lane not in lanes
-        assert f"khabar read stories --lane {lanes.pop()} --broker {settings.broker}" in said
+        replayed, live = sorted(lanes)
+        assert f"khabar read stories --lane {replayed} --broker {settings.broker}" in said
+        assert f"khabar read enriched --lane {live} --broker {settings.broker} --follow" in said
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0, (tmp_path / "err").read_text("utf-8")
         assert psutil.wait_procs(children, 0)[1] == []
@@ -95,7 +97,13 @@ async def test_the_demo_tells_the_stories_goes_on_until_interrupted_and_removes_
 def test_the_demo_once_ends_with_zero_when_the_lane_is_drained(settings: Settings, tmp_path: Path) -> None:
     with khabar("demo", "--once", folder=tmp_path) as process:
         assert process.wait(PATIENCE_S) == 0, (tmp_path / "err").read_text("utf-8")
-    assert "told by several articles" in (tmp_path / "out").read_text("utf-8")
+    found = (tmp_path / "out").read_text("utf-8")
+    assert "told by several articles" in found
+    lines = found[found.index("Live: ") :].splitlines()
+    assert len(lines[1::2]) == len(lines[2::2]) == 6
+    assert any("revised 1 time" in line for line in lines)
+    assert any("same-story" in line for line in lines)
+    assert "--lane demo-" in (tmp_path / "err").read_text("utf-8")
 
 
 @pytest.mark.usefixtures("sigterm")
