@@ -173,6 +173,7 @@ class LineStage(Stage):
                     outputs, verdict = await asyncio.to_thread(self._take, tenure, each.records)
                     self.took(len(each.records), time.perf_counter() - began)
                     await thought.put(_Batch(tenure, each, outputs, verdict, began))
+                    await thought.join()
         except StopAsyncIteration:  # how Faust's queue says that the agent is stopping
             await thought.put(None)
         except Exception as failure:
@@ -181,6 +182,7 @@ class LineStage(Stage):
     async def _commit(self, thought: asyncio.Queue[_Batch | None]) -> None:
         try:
             while (batch := await thought.get()) is not None:
+                thought.task_done()
                 async with self._sending:
                     if batch.tenure is not self._tenure:
                         continue  # the log was given anew since: the memory no longer knows of this batch

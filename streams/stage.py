@@ -141,6 +141,7 @@ class Stage(faust.App):
                 turned = await asyncio.to_thread(turn.run, [record for each in batch for record in each.records])
                 self.took(sum(len(each.records) for each in batch), time.perf_counter() - began)
                 await thought.put((batch, turned, began))
+                await thought.join()  # what arrives while the batch before is sent comes with the next, not after it
         except StopAsyncIteration:  # how Faust's queue says that the agent is stopping
             await thought.put(None)
         except Exception as failure:
@@ -149,6 +150,7 @@ class Stage(faust.App):
     async def _deliver(self, thought: _Thought) -> None:
         try:
             while (found := await thought.get()) is not None:
+                thought.task_done()
                 batch, turned, began = found
                 stopping = await self.until_stopped(self.delivery.send(turned.outputs))
                 self.acknowledge(batch)
