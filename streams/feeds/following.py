@@ -24,11 +24,11 @@ from streams.feeds.fetching import Fetched, Fetcher, Limits, opened
 from streams.feeds.items import Document, Wishes
 from streams.feeds.pages import Page, Pages
 from streams.feeds.polling import Pace, next_poll
-from streams.feeds.publishing import Publisher, Record, record_of
 from streams.feeds.reading import Reader
 from streams.feeds.sources import Feed
 from streams.feeds.state import Item as Delivered
 from streams.feeds.state import State, Status
+from streams.publishing import Publisher, Record, record_of
 from streams.settings import Settings
 
 __all__ = ["Follower", "Rules", "follower"]

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from schemas import Lane, Misconfigured
 from streams import lanes
-from streams.feeds.publishing import Publisher
+from streams.publishing import Publisher
 from streams.read import read_topic
 from streams.settings import Settings
 
@@ -157,7 +157,7 @@ async def test_it_follows_until_it_is_told_to_end(
 async def test_a_replays_lane_takes_no_live_feeds(kafka: str, lane: str) -> None:
     settings = Settings(broker=kafka, lane=lane)
     await lanes.create(settings, Lane(kind="replay", since=None, until=None, versions={}))
-    with pytest.raises(Misconfigured, match="is a replay's; live feeds go to a live one"):
+    with pytest.raises(Misconfigured, match="is a replay's; what is new goes to a live one"):
         await Publisher.to(settings)
 
 

@@ -16,7 +16,7 @@ from streams.feeds.fetching import Fetched, Fetcher, Limits
 from streams.feeds.items import Document
 from streams.feeds.pages import Page, Pages, extract
 from streams.feeds.parsing import parse
-from streams.feeds.publishing import Record
+from streams.publishing import Record
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

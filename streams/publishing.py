@@ -1,4 +1,4 @@
-"""Raw articles to the broker: all feeds through one producer, and each knows when its own have arrived."""
+"""Raw articles to the broker: feeds and requests share one producer, and each knows when its own have arrived."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Record(NamedTuple):
     value: bytes
 
 
-def record_of(article: RawArticle) -> Record | None:
-    """The record of an article, keyed by what says which article it is, so that its versions stay in order; None if it
-    is larger than its topic takes."""
+def record_of(article: RawArticle, value: bytes | None = None) -> Record | None:
+    """The record of an article, or of its bytes as they were sent, keyed by what says which article it is, so that its
+    versions stay in order; None if it is larger than its topic takes."""
     key = (article.url or f"{article.source}\n{article.source_id or ''}").encode("utf-8", "replace")
-    record = Record(key, encode(article))
+    record = Record(key, encode(article) if value is None else value)
     return record if size_of(*record, ()) <= by_name(RawArticle.topic).largest else None
 
 
@@ -53,7 +53,7 @@ class Publisher:
         """
         lane = await lanes.ensure(settings)
         if lane.kind != "live":
-            raise Misconfigured(f"lane {settings.lane} is a replay's; live feeds go to a live one, give another --lane")
+            raise Misconfigured(f"lane {settings.lane} is a replay's; what is new goes to a live one, give another --lane")
         topic = Topics(settings.prefix, settings.lane).name(RawArticle)
         partitions = await cluster.partitions(settings, topic)
         async with running(make_admin(settings), settings) as admin:
@@ -62,7 +62,7 @@ class Publisher:
         return cls(settings, len(partitions)), str(described["cluster_id"])
 
     async def send(self, records: Sequence[Record]) -> None:
-        """Return when the broker has all of them."""
+        """Return when the broker has all of them; raises what it will never take. Cancelled, they are sent all the same."""
         arrivals = []
         for record in records:
             # As Java's client and aiokafka choose by themselves, so that other producers' versions meet ours.
@@ -70,20 +70,25 @@ class Publisher:
             arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             await self._waiting.put((Output(self._topic, partition, record.key, record.value, ()), arrival))
             arrivals.append(arrival)
-        for arrival in arrivals:
-            await arrival
+        await asyncio.gather(*arrivals)
 
     async def run(self) -> None:
-        """Send what comes until cancelled; raises what Kafka will never take."""
+        """Send what comes until cancelled; raises what Kafka will never take, to those as well who wait for it."""
         try:
             while True:
                 batch = [await self._waiting.get()]
                 while len(batch) < _BATCH and not self._waiting.empty():
                     batch.append(self._waiting.get_nowait())
-                with errors(self._settings):
-                    await self._delivery.send(output for output, _ in batch)
-                for _, arrival in batch:
-                    if not arrival.done():  # cancelled, where the caller was
+                arrivals = [arrival for _, arrival in batch if not arrival.done()]  # done: cancelled with its caller
+                try:
+                    with errors(self._settings):
+                        await self._delivery.send(output for output, _ in batch)
+                except Exception as refusal:
+                    for arrival in arrivals:
+                        arrival.set_exception(refusal)
+                    raise
+                for arrival in arrivals:
+                    if not arrival.done():
                         arrival.set_result(None)
         finally:
             await self._delivery.close()
