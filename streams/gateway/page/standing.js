@@ -1,0 +1,109 @@
+// How things stand: whether what one sees is current, what changed since the last visit, and a list that holds still.
+
+import { h, icon } from "./dom.js";
+import { ago, count, dated, datedWhole, list, say, zone } from "./locale.js";
+
+const READING_MS = 5000; // after the pointer last moved over the list
+const SCROLLED = 240; // pixels: further down somebody reads
+const BROKEN_MS = 3000; // a reconnection that takes less is nobody's business
+const QUIET_MS = 3_600_000; // a live lane without an article for so long is worth a word
+const BEHIND = 500; // records in all
+
+/** The list holds still where one says so, and by itself while one reads; a pointer that rests is no reader. */
+export class Pause {
+  constructor(node, resumed) {
+    this.node = node;
+    this.resumed = resumed;
+    this.asked = false;
+    this.moved = -Infinity;
+    this.button = document.getElementById("pause");
+    this.pill = document.getElementById("pill");
+    node.addEventListener("pointermove", () => { this.moved = performance.now(); }, { passive: true });
+  }
+
+  on() {
+    return this.asked || window.scrollY > SCROLLED || performance.now() - this.moved < READING_MS ||
+      this.node.querySelector("a:focus-visible, .popup") !== null || this.selecting();
+  }
+
+  selecting() {
+    const selection = getSelection();
+    return !selection.isCollapsed && this.node.contains(selection.anchorNode);
+  }
+
+  toggle() {
+    this.asked = !this.asked;
+    this.button.setAttribute("aria-pressed", String(this.asked));
+    this.button.setAttribute("aria-label", say(this.asked ? "resume" : "pause"));
+    this.button.title = say(this.asked ? "resume" : "pause");
+    this.button.replaceChildren(icon(this.asked ? "play" : "pause"));
+    if (!this.asked) this.resumed();
+  }
+
+  /** The reader asked for what waits. */
+  release() {
+    if (this.asked) this.toggle();
+    this.moved = -Infinity;
+    document.activeElement?.blur();
+    getSelection().removeAllRanges();
+  }
+
+  say(waiting) {
+    this.pill.hidden = waiting === 0;
+    if (waiting) this.pill.textContent = `${say("waiting", waiting)} · ${say("show")}`;
+  }
+}
+
+/** The banner and the small mark beside the clock: connected or not, late, quiet, or an archive. */
+export function showStale(page) {
+  const { stream, health, newsroom } = page;
+  const now = Date.now();
+  const banner = document.getElementById("stale");
+  const state = document.getElementById("state");
+  let text = null;
+  if (stream.state === "broken" && now - stream.since > BROKEN_MS) text = say("broken", ago(stream.since, now));
+  else if (health && !newsroom.replay) text = trouble(health, newsroom, now);
+  const note = text === null && newsroom.replay && newsroom.newest;
+  if (note) text = say("archive", datedWhole(newsroom.newest));
+  if (banner.textContent !== (text ?? "")) banner.textContent = text ?? "";
+  banner.hidden = text === null;
+  banner.classList.toggle("mild", Boolean(note));
+  state.className = `state ${stream.state}`;
+  state.textContent = say(page.pause.asked ? "paused" : stream.state === "open" ? "live" : "connecting");
+  const clock = document.getElementById("clock");
+  const shown = `${datedWhole(now)}`;
+  if (clock.textContent !== shown) clock.textContent = shown;
+  clock.title = zone();
+}
+
+function trouble(health, newsroom, now) {
+  const unserved = health.stages.filter((each) => each.members === 0).map((each) => say(`stages.${each.stage}`));
+  if (unserved.length) return say("unserved", list(unserved));
+  const lag = health.stages.reduce((sum, each) => sum + each.lag, 0);
+  if (lag > BEHIND) return say("behind", say("articles", lag));
+  if (newsroom.newest && now - newsroom.newest > QUIET_MS) return say("quiet", dated(newsroom.newest));
+  return null;
+}
+
+/** What changed since the last visit, counted over the stories that are known; gone once one has seen it. */
+export function showVisit(node, page) {
+  const { visit, newsroom, only } = page;
+  const changes = visit.last === null ? [] : newsroom.all().map((story) => visit.changeOf(story)).filter(Boolean);
+  const fresh = changes.filter((change) => change === "new").length;
+  const grown = changes.length - fresh;
+  node.hidden = changes.length === 0 && !only.changed;
+  if (node.hidden) return;
+  const parts = [fresh ? say("visitNew", fresh) : "", grown ? say("visitGrown", grown) : ""].filter(Boolean);
+  const words = say("visit", dated(visit.last.at), parts.join(say("and")) || count(0));
+  if (node.dataset.words === words && node.dataset.only === String(only.changed)) return;
+  node.dataset.words = words;
+  node.dataset.only = String(only.changed);
+  node.replaceChildren(h("span", {}, words),
+    h("button.plain.small", {
+      type: "button", "aria-pressed": String(only.changed), onclick: () => { only.changed = !only.changed; page.render(null); },
+    }, say("visitOnly")),
+    h("button.plain.small", { type: "button", onclick: () => page.read.mark(newsroom.all()) || page.render(null) }, say("markAll")),
+    h("button.plain.small", {
+      type: "button", onclick: () => { only.changed = false; visit.seen(newsroom.line, newsroom.newest); page.render(null); },
+    }, say("gotIt")));
+}
