@@ -94,11 +94,14 @@ class Lag:
             ends = await consumer.end_offsets(self._partitions[stage])
         return {each.partition: end for each, end in ends.items()}
 
+    async def members(self) -> dict[str, int]:
+        """Stage -> how many workers work on it now; raises Unavailable."""
+        async with self._asking() as (admin, _):
+            return await _members(admin, self._topics)
+
     async def unserved(self) -> list[str]:
         """The stages that no worker works on now; raises Unavailable."""
-        async with self._asking() as (admin, _):
-            counts = await _members(admin, self._topics)
-        return [stage for stage, members in counts.items() if not members]
+        return [stage for stage, members in (await self.members()).items() if not members]
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:

@@ -1,0 +1,85 @@
+"""Takes what readers say of a story, and writes it to the feedback topic: nothing else changes by it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from schemas import Feedback, Unavailable, encode, to_rfc3339
+from streams import cluster
+from streams.delivery import Delivery, Output
+from streams.gateway.app import Part
+from streams.gateway.body import JSON, media_type, read_body
+from streams.gateway.problem import Problem
+from streams.settings import Settings
+from streams.topics import Topics
+
+__all__ = ["Verdicts"]
+
+_LIMIT = 64 * 1024  # bytes; two hundred ids and the longest note take half of it
+_WAIT_S = 10.0  # for the broker; then the reader is told to try again
+
+_Id = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class _Verdict(msgspec.Struct, forbid_unknown_fields=True):
+    """What is sent; a story lists at most 200 articles."""
+
+    story: _Id
+    verdict: Literal["not-one-story"]
+    articles: Annotated[list[_Id], Meta(max_length=200)] = []
+    note: Annotated[str, Meta(max_length=2000)] | None = None
+
+
+class Verdicts(Part):
+    """`POST /v1/feedback`; 202 once the broker has it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._delivery = Delivery(settings)
+        self._sending = asyncio.Lock()  # a producer of ours has one batch in flight
+        self.routes = [Route("/v1/feedback", self._post, methods=["POST"])]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Let go of the producer at the end."""
+        try:
+            yield
+        finally:
+            await self._delivery.close()
+
+    async def _post(self, request: Request) -> Response:
+        settings: Settings = await request.app.state.lanes.of(request)
+        media_type(request, (JSON,))
+        try:
+            said = msgspec.json.decode(await read_body(request, _LIMIT), type=_Verdict)
+        except msgspec.DecodeError as bad:
+            what, _, path = str(bad).partition(" - at `$")
+            pointer = "#" + path.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")
+            raise Problem(422, f"not a verdict: {bad}", errors=[{"pointer": pointer, "detail": what}]) from None
+        if not await cluster.exists(settings, Feedback.topic):
+            raise Problem(
+                409,
+                f"lane {settings.lane} is older than feedback and has no topic for it; make what it lacks: "
+                f"khabar topics --create --lane {settings.lane}",
+            )
+        at = to_rfc3339(time.time_ns() // 1_000_000 * 1000)
+        event = Feedback(story=said.story, articles=said.articles, verdict=said.verdict, note=said.note or None, at=at)
+        topic = Topics(settings.prefix, settings.lane).name(event)
+        await self._send(Output(topic, 0, said.story.encode(), encode(event), ()))
+        return Response(status_code=202)
+
+    async def _send(self, output: Output) -> None:
+        try:
+            async with asyncio.timeout(_WAIT_S), self._sending:
+                await self._delivery.send([output])
+        except TimeoutError:
+            raise Unavailable(f"Kafka did not take a verdict within {_WAIT_S:.0f} s") from None

@@ -1,0 +1,179 @@
+"""Says how a lane stands: how far each stage is behind, how fast it goes, what was refused, how the feeds are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from schemas import DeadLetter, EnrichedArticle, Unavailable
+from streams import lanes
+from streams.gateway.app import Part
+from streams.kafka import errors, make_consumer, running
+from streams.lag import READS, Lag
+from streams.settings import Settings
+from streams.topics import Topics
+
+__all__ = ["Feeds", "Standing"]
+
+# What is known of the feeds of a lane: how many work and how many fail; None where nobody follows any.
+Feeds = Callable[[Settings], Mapping[str, int] | None]
+
+_FRESH_S = 2.0  # an answer serves everybody for so long: a wall of screens asks the broker no more than one
+_RATE_S = 60.0  # over which rates are taken; shorter jumps about, longer hides a stop
+_WAIT_S = 10.0  # for the broker
+_LANES = 8  # looked at at once; each has three connections
+_TAIL = 16  # records at the end of enriched that hold at least one article: the others are marks of transactions
+
+
+class Standing(Part):
+    """`GET /v1/health`."""
+
+    def __init__(self, settings: Settings, feeds: Feeds) -> None:
+        self._feeds = feeds
+        self._lanes: OrderedDict[str, _Lane] = OrderedDict()
+        self.routes = [Route("/v1/health", self._get)]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Let go of all clients at the end."""
+        try:
+            yield
+        finally:
+            for lane in self._lanes.values():
+                await lane.close()
+
+    async def _get(self, request: Request) -> Response:
+        settings: Settings = await request.app.state.lanes.of(request)
+        lane = self._lanes.setdefault(settings.lane, _Lane(settings, self._feeds))
+        self._lanes.move_to_end(settings.lane)
+        if len(self._lanes) > _LANES:
+            _, longest_quiet = self._lanes.popitem(last=False)
+            await longest_quiet.close()
+        return Response(await lane.answer(), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+class _Lane:
+    """Asks about one lane, one question at a time; its clients are made when it is first asked."""
+
+    def __init__(self, settings: Settings, feeds: Feeds) -> None:
+        self._settings = settings
+        self._feeds = feeds
+        self._asking = asyncio.Lock()
+        self._clients = AsyncExitStack()
+        self._lag: Lag | None = None
+        self._tail: _Tail | None = None
+        self._kind = "live"
+        self._stood: deque[tuple[float, dict[str, int]]] = deque()
+        self._answer, self._at = b"", float("-inf")
+
+    async def answer(self) -> bytes:
+        """The JSON of how the lane stands, at most `_FRESH_S` old; raises Unavailable."""
+        async with self._asking:
+            if time.monotonic() - self._at >= _FRESH_S:
+                try:
+                    async with asyncio.timeout(_WAIT_S):
+                        self._answer = orjson.dumps(await self._look())
+                except TimeoutError:
+                    await self._let_go()
+                    raise Unavailable(f"Kafka did not say within {_WAIT_S:.0f} s how the lane stands") from None
+                except BaseException:
+                    await self._let_go()
+                    raise
+                self._at = time.monotonic()
+            return self._answer
+
+    async def close(self) -> None:
+        """Let go of the clients, once nobody waits for an answer."""
+        async with self._asking:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        self._lag = self._tail = None
+        clients, self._clients = self._clients, AsyncExitStack()
+        await clients.aclose()
+
+    async def _look(self) -> dict[str, Any]:
+        if self._lag is None or self._tail is None:
+            self._kind = (await lanes.require(self._settings)).kind
+            self._lag = await self._clients.enter_async_context(Lag(self._settings))
+            consumer = await self._clients.enter_async_context(running(make_consumer(self._settings), self._settings))
+            self._tail = _Tail(self._settings, consumer)
+        lag = {stage: sum((await self._lag.of(stage)).values()) for stage in READS}
+        stands = {stage: sum((await self._lag.stands(stage)).values()) for stage in READS}
+        members = await self._members(self._lag)
+        rates = self._rates(stands)
+        return {
+            "lane": self._settings.lane,
+            "kind": self._kind,
+            "stages": [
+                {"stage": each, "lag": lag[each], "rate": rates[each], "members": members.get(each)} for each in READS
+            ],
+            "letters": await self._tail.letters(),
+            "feeds": await asyncio.to_thread(self._feeds, self._settings),
+            "newest": await self._tail.newest(),
+        }
+
+    async def _members(self, lag: Lag) -> dict[str, int]:
+        """Empty where the broker cannot tell: for a moment after its start it does not know its groups."""
+        try:
+            return await lag.members()
+        except Unavailable:
+            return {}
+
+    def _rates(self, stands: dict[str, int]) -> dict[str, float | None]:
+        """Records a second that each stage acknowledged, of the last minute; None until there is something to compare."""
+        now = time.monotonic()
+        self._stood.append((now, stands))
+        while len(self._stood) > 2 and self._stood[1][0] <= now - _RATE_S:
+            self._stood.popleft()
+        then, stood = self._stood[0]
+        if now - then < _FRESH_S / 2:
+            return dict.fromkeys(stands)
+        return {stage: round(max(0, stands[stage] - stood[stage]) / (now - then), 2) for stage in stands}
+
+
+class _Tail:
+    """Looks at the ends of two topics of one partition."""
+
+    def __init__(self, settings: Settings, consumer: AIOKafkaConsumer) -> None:
+        self._settings = settings
+        self._consumer = consumer
+        self._end = -1
+        self._newest: str | None = None
+
+    async def letters(self) -> int:
+        """Dead letters that are kept; one that was written again after a kill counts twice."""
+        _, first, end = await self._bounds(DeadLetter.topic)
+        return end - first
+
+    async def newest(self) -> str | None:
+        """When the newest enriched article was seen, None where there is none."""
+        partition, first, end = await self._bounds(EnrichedArticle.topic)
+        if end == self._end:
+            return self._newest
+        with errors(self._settings):
+            self._consumer.assign([partition])
+            self._consumer.seek(partition, max(first, end - _TAIL))
+            while await self._consumer.position(partition) < end:
+                for record in (await self._consumer.getmany(partition, timeout_ms=500)).get(partition, []):
+                    if record.value is not None:
+                        self._newest = orjson.loads(record.value).get("seen_at")
+        self._end = end
+        return self._newest
+
+    async def _bounds(self, topic: str) -> tuple[TopicPartition, int, int]:
+        partition = TopicPartition(Topics(self._settings.prefix, self._settings.lane).name(topic), 0)
+        with errors(self._settings):
+            first = await self._consumer.beginning_offsets([partition])
+            end = await self._consumer.end_offsets([partition])
+        return partition, first[partition], end[partition]
