@@ -53,7 +53,9 @@ class Publisher:
         """
         lane = await lanes.ensure(settings)
         if lane.kind != "live":
-            raise Misconfigured(f"lane {settings.lane} is a replay's; what is new goes to a live one, give another --lane")
+            raise Misconfigured(
+                f"lane {settings.lane} is a replay's; what is new goes to a live one, give another --lane"
+            )
         topic = Topics(settings.prefix, settings.lane).name(RawArticle)
         partitions = await cluster.partitions(settings, topic)
         async with running(make_admin(settings), settings) as admin:
@@ -62,7 +64,7 @@ class Publisher:
         return cls(settings, len(partitions)), str(described["cluster_id"])
 
     async def send(self, records: Sequence[Record]) -> None:
-        """Return when the broker has all of them; raises what it will never take. Cancelled, they are sent all the same."""
+        """Return when the broker has all of them; raises what it will never take."""
         arrivals = []
         for record in records:
             # As Java's client and aiokafka choose by themselves, so that other producers' versions meet ours.

@@ -30,9 +30,11 @@ def serve(
     import uvloop
     from prometheus_client import CollectorRegistry, ProcessCollector
 
+    from agents.normalize.identity import identify
     from deploy.console import say
     from streams import lanes
     from streams.gateway.app import Part, application
+    from streams.gateway.push import Push
     from streams.gateway.server import Server, listen
     from streams.security import read_security
     from streams.settings import Settings
@@ -43,7 +45,9 @@ def serve(
 
     async def work() -> None:
         await (lanes.ensure if settings.lane == "live" else lanes.require)(settings)
-        parts: list[Part] = []  # each part of the gateway adds its line here
+        parts: list[Part] = [
+            Push(settings, lambda article: identify(article).id, registry),
+        ]  # each part of the gateway adds its line here
         listening = listen(settings.gateway_host, settings.gateway_port)
         name, number = listening.getsockname()[:2]
         where = f"http://{f'[{name}]' if ':' in name else name}:{number}"

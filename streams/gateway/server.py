@@ -48,7 +48,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: Starlette, started: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
-            lifespan="on",
+            lifespan="off",  # see `serve`
             ws="none",
             log_config=None,  # ours
             access_log=False,  # it would hold tokens and who reads what
@@ -60,6 +60,11 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._app, self._tell = app, started
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Run the parts of the application around it; what they raise is raised here, where uvicorn would log it."""
+        async with self._app.router.lifespan_context(self._app):
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
