@@ -8,14 +8,25 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from schemas import Misconfigured, Refused, parse_date
+from streams.feeds import opened
 from streams.settings import Settings
 
-__all__ = ["moment", "state_file", "told"]
+__all__ = ["feed_health", "moment", "state_file", "told"]
 
 
 def state_file(settings: Settings) -> Path:
     """The file that keeps what was fetched for a lane, where no other is named."""
     return user_state_path("khabar") / f"feeds-{settings.prefix}.{settings.lane}.sqlite"
+
+
+def feed_health(settings: Settings) -> dict[str, int] | None:
+    """How many feeds of a lane work and how many fail, None where nobody follows any from this machine."""
+    path = state_file(settings)
+    if not path.exists():
+        return None
+    with opened(path, alone=False) as kept:
+        failing = sum(status.error is not None for _, status in kept.health())
+        return {"ok": len(kept.health()) - failing, "failing": failing}
 
 
 def moment(text: str | None, option: str) -> datetime | None:

@@ -131,7 +131,7 @@ class _Lane:
             return {}
 
     def _rates(self, stands: dict[str, int]) -> dict[str, float | None]:
-        """Records a second that each stage acknowledged, of the last minute; None until there is something to compare."""
+        """Records a second that each stage acknowledged in the last minute; None until there is a minute to speak of."""
         now = time.monotonic()
         self._stood.append((now, stands))
         while len(self._stood) > 2 and self._stood[1][0] <= now - _RATE_S:

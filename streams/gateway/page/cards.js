@@ -154,6 +154,12 @@ export class Cards {
     for (const card of this.cards.values()) card.times(now);
   }
 
+  /** Draw the marks of one card anew, wherever it stands: the story was read. */
+  remark(id) {
+    const card = this.cards.get(id);
+    if (card) card.marks(card.story);
+  }
+
   select(id) {
     for (const card of this.cards.values()) {
       const open = card.id === id;

@@ -11,7 +11,7 @@ export function pairOf(members, articles) {
   return chosen ? [chosen.to, chosen.id] : null;
 }
 
-/** Passages of the pair as [{here, there}], and what speaks against it; the evidence stands on either side. */
+/** Passages of the pair as [{first, second}], and what speaks against it; the evidence stands on either side. */
 function evidenceOf(first, second) {
   for (const [one, other, turned] of [[second, first, true], [first, second, false]]) {
     const relation = one.relation;
@@ -21,7 +21,8 @@ function evidenceOf(first, second) {
       const there = { field: each.to_field, start: each.to_start, end: each.to_end };
       return turned ? { first: there, second: here } : { first: here, second: there };
     });
-    return { passages, conflicts: relation.evidence.conflicts, turned, revised: relation.to_version !== other.version };
+    const conflicts = relation.evidence.conflicts.map(({ here, there }) => (turned ? [there, here] : [here, there]));
+    return { passages, conflicts, turned, revised: relation.to_version !== other.version };
   }
   return { passages: [], conflicts: [], turned: false, revised: false };
 }
@@ -79,8 +80,8 @@ export class Comparison {
     }
     if (revised) notes.push(h("p.note", {}, say("revisedSince")));
     if (conflicts.length) {
-      const words = conflicts.flatMap((each, index) => [
-        index ? say("and") : "", sentence(say("conflict", "{0}", "{1}"), bdi(each.here), bdi(each.there)),
+      const words = conflicts.flatMap(([inFirst, inSecond], index) => [
+        index ? say("and") : "", sentence(say("conflict", "{0}", "{1}"), bdi(inFirst), bdi(inSecond)),
       ]).flat();
       notes.push(h("p.note", {}, sentence(say("conflicts", "{0}"), h("span", {}, words)).flat()));
     }

@@ -12,6 +12,7 @@ const tag = language === "ar" ? `ar-u-ca-gregory-nu-${digits}` : "en-GB-u-ca-gre
 const number = new Intl.NumberFormat(tag, { maximumFractionDigits: 1 });
 const plurals = new Intl.PluralRules(language);
 const relative = new Intl.RelativeTimeFormat(tag, { numeric: "always", style: "short" });
+const rightNow = new Intl.RelativeTimeFormat(tag, { numeric: "auto" }).format(0, "second");
 const clockTime = new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit", hour12: false });
 const dayTime = new Intl.DateTimeFormat(tag, {
   day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", hour12: false,
@@ -50,6 +51,7 @@ export const zone = () => zoneName.formatToParts(Date.now()).find((part) => part
 /** How long ago, in the coarsest unit that says something: `قبل 5 دقائق`. */
 export function ago(ms, now) {
   const seconds = Math.min(0, (ms - now) / 1000);
+  if (seconds > -10) return rightNow;
   if (seconds > -60) return relative.format(Math.round(seconds), "second");
   if (seconds > -3600) return relative.format(Math.round(seconds / 60), "minute");
   if (seconds > -86400) return relative.format(Math.round(seconds / 3600), "hour");

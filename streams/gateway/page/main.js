@@ -277,7 +277,7 @@ class Page {
       const behind = found.story.line < (this.newsroom.get(id)?.line ?? -1);
       const missing = found.story.members.some((each) => !found.articles.some((article) => article.id === each.id));
       if ((behind || missing) && tries > 0) setTimeout(() => void this.fetchStory(false, tries - 1), BEHIND_MS);
-      this.render(new Set([id]));
+      this.cards.remark(id);
     } catch (failure) {
       this.refused(failure);
       if (first) this.view.fail(failure.status === 404 ? say("gone") : say("failed", isolated(failure.message)));

@@ -2,7 +2,7 @@
 
 import { Comparison, pairOf } from "./compare.js";
 import { bdi, h, icon, outward, quoted, sentence } from "./dom.js";
-import { byName, count, dated, datedWhole, isolated, list, say, time } from "./locale.js";
+import { byName, count, dated, datedWhole, isolated, say, time } from "./locale.js";
 import { firsts, folded } from "./newsroom.js";
 import { fullText, nameAt } from "./texts.js";
 
@@ -102,7 +102,7 @@ export class StoryView {
   reprints(head, reprints) {
     if (reprints.length === 0) return null;
     const key = `fold-${head.id}`;
-    const sources = list([...new Set(reprints.map((each) => isolated(this.page.nameOf(each.source))))].slice(0, 6));
+    const sources = [...new Set(reprints.map((each) => isolated(this.page.nameOf(each.source))))].slice(0, 6).join(say("and"));
     return h("details.reprints", {
       open: this.opened.has(key), ontoggle: (event) => this.keepOpen(key, event.target.open),
     },
