@@ -16,9 +16,13 @@ from streams.kafka import make_producer
 from streams.settings import Settings
 from streams.topics import Header
 
-__all__ = ["Delivery", "Output", "send_all"]
+__all__ = ["TRANSACTION_S", "Delivery", "Output", "send_all", "transact"]
 
 log = logging.getLogger(__name__)
+
+# As long as Kafka itself lets a transaction stand. Where a broker dies at the wrong moment its client may wait for
+# ever; the process then ends, and what it decided comes again.
+TRANSACTION_S = 60.0
 
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 5.0
@@ -82,6 +86,16 @@ class Delivery:
                 raise
             self._producer = producer
         await send_all(self._producer, missing)
+
+
+async def transact(producer: AIOKafkaProducer, outputs: Mapping[tuple[str, int], deque[Output]]) -> None:
+    """Send all of it in one transaction, none of it where there is nothing; raises TimeoutError."""
+    if not outputs:
+        return
+    async with asyncio.timeout(TRANSACTION_S):
+        await producer.begin_transaction()
+        await send_all(producer, outputs)
+        await producer.commit_transaction()
 
 
 async def send_all(producer: AIOKafkaProducer, missing: Mapping[tuple[str, int], deque[Output]]) -> None:

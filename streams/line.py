@@ -31,7 +31,7 @@ from schemas import (
     from_rfc3339,
 )
 from streams import lanes
-from streams.delivery import Output, send_all
+from streams.delivery import TRANSACTION_S, Output, transact
 from streams.driver import Slice
 from streams.kafka import make_producer
 from streams.memory import LOG, Memory, recall
@@ -43,10 +43,6 @@ from streams.turn import MARK, PLACE, RAW, TRACE, cloud_headers, refusal
 __all__ = ["Begin", "Entry", "LineStage", "Take", "Verdict"]
 
 log = logging.getLogger(__name__)
-
-# As long as Kafka itself lets a transaction stand. Where a broker dies at the wrong moment its client may wait for
-# ever; the process then ends, and what it decided comes again.
-_TRANSACTION_S = 60.0
 
 _FOREIGN = -1  # the raw partition of what came from none; its offsets are the log's own, so that it too counts once
 _STORY_ROOM = by_name(Story.topic).largest - FRAMING  # bytes of a value; the rest is for its key and headers
@@ -141,7 +137,7 @@ class LineStage(Stage):
                 return {}
             producer = make_producer(self.settings, transactional_id=self.names.group(self.name), linger_ms=0)
             try:
-                async with asyncio.timeout(_TRANSACTION_S):
+                async with asyncio.timeout(TRANSACTION_S):
                     await producer.start()
                 memory = await recall(self.settings, self.lane, window_us)
                 take = await asyncio.to_thread(begin, memory)
@@ -206,13 +202,7 @@ class LineStage(Stage):
             self.metrics.arrived((now_us - seen_us) / 1e6 for seen_us in seen)
 
     async def _transaction(self, batch: _Batch) -> None:
-        if not batch.outputs:
-            return
-        producer = batch.tenure.producer
-        async with asyncio.timeout(_TRANSACTION_S):
-            await producer.begin_transaction()
-            await send_all(producer, batch.outputs)
-            await producer.commit_transaction()
+        await transact(batch.tenure.producer, batch.outputs)
 
     # What is sent.
 

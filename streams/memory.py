@@ -8,18 +8,17 @@ from dataclasses import dataclass, replace
 
 from schemas import EnrichedArticle, Lane, Progress, TaggedArticle, decode, from_rfc3339
 from streams import cluster, lanes
-from streams.kafka import errors, make_consumer, running
-from streams.read import header, read_topic
+from streams.read import first_since, header, read_topic
 from streams.settings import Settings
 from streams.topics import Topics
 from streams.turn import MARK
 
-__all__ = ["LOG", "Memory", "recall"]
+__all__ = ["LOG", "SKEW_US", "Memory", "recall"]
 
 LOG = "khabar-log"  # replay, on enriched: the offsets in the story log of the article's decisions, as `lines` has them
 
 # How far clocks of brokers may differ; more only reads more of the log.
-_SKEW_US = 600_000_000
+SKEW_US = 600_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,7 @@ async def recall(settings: Settings, lane: Lane, window_us: int) -> Memory:
     if not enriched or progress is None:
         read: Iterator[tuple[int, TaggedArticle]] = iter(())
     elif lane.kind == "live":
-        read = await _since(settings, clock_us - window_us - _SKEW_US, progress.line)
+        read = await _since(settings, clock_us - window_us - SKEW_US, progress.line)
     else:
         read = await _decided(settings, enriched, offsets, clock_us - window_us)
     return Memory(
@@ -72,14 +71,10 @@ def _light(event: EnrichedArticle) -> EnrichedArticle:
 
 async def _since(settings: Settings, since_us: int, last: int) -> Iterator[tuple[int, TaggedArticle]]:
     """Live: a line number is an offset of the log, and the log's times are the broker's, never before `seen_at`."""
-    topic = Topics(settings.prefix, settings.lane).name(TaggedArticle)
-    (partition,) = await cluster.partitions(settings, topic)
-    async with running(make_consumer(settings), settings) as consumer:
-        with errors(settings):
-            found = (await consumer.offsets_for_times({partition: max(0, since_us // 1000)}))[partition]
+    first = await first_since(settings, TaggedArticle, since_us)
     values: list[tuple[int, bytes]] = []
-    if found is not None:
-        async for record in read_topic(settings, TaggedArticle, start={0: found.offset}):
+    if first is not None:
+        async for record in read_topic(settings, TaggedArticle, start={0: first}):
             if record.offset > last:
                 break
             if record.value is not None and header(record, MARK) is None:

@@ -14,7 +14,10 @@ from streams.kafka import errors, make_consumer, running
 from streams.settings import Settings
 from streams.topics import Topics
 
-__all__ = ["LINE_HEADER", "Record", "header", "latest_values", "line_of", "newest", "read_topic", "without_repeats"]
+__all__ = [
+    "LINE_HEADER", "Record", "first_since", "header", "latest_values", "line_of", "newest", "read_topic",
+    "without_repeats",
+]  # fmt: skip
 
 Record = ConsumerRecord[bytes, bytes]  # topic, partition, offset, timestamp (ms), key, value, headers
 
@@ -118,8 +121,22 @@ async def latest_values(
     return values(), keyless
 
 
-async def newest(settings: Settings, name: str | type[Event], key: bytes) -> Record | None:
-    """The last committed record with that key in a topic of one partition; looks from the end backwards."""
+async def first_since(settings: Settings, name: str | type[Event], us: int) -> int | None:
+    """The offset of the first record that a topic of one partition got at or after that time, None if there is none."""
+    (partition,) = await cluster.partitions(settings, Topics(settings.prefix, settings.lane).name(name))
+    async with running(make_consumer(settings), settings) as consumer:
+        with errors(settings):
+            found = (await consumer.offsets_for_times({partition: max(0, us // 1000)}))[partition]
+    return None if found is None else int(found.offset)
+
+
+async def newest(
+    settings: Settings, name: str | type[Event], key: bytes | None = None, *, before: int | None = None
+) -> Record | None:
+    """The last committed record of a topic of one partition, with that key and before that offset where given.
+
+    Looks from the end backwards.
+    """
     topic = Topics(settings.prefix, settings.lane).name(name)
     (partition,) = await cluster.partitions(settings, topic)
     async with running(make_consumer(settings), settings) as consumer:
@@ -128,13 +145,13 @@ async def newest(settings: Settings, name: str | type[Event], key: bytes) -> Rec
             first = (await consumer.beginning_offsets([partition]))[partition]
             end = (await consumer.end_offsets([partition]))[partition]
             found: Record | None = None
-            tail, until = _TAIL, end
+            tail, until = _TAIL, end if before is None else min(end, before)
             while found is None and until > first:
                 begin = max(first, end - tail)
                 consumer.seek(partition, begin)
                 while await consumer.position(partition) < until:
                     for record in (await consumer.getmany(timeout_ms=_POLL_MS)).get(partition, []):
-                        if record.key == key and record.offset < until:
+                        if key in (None, record.key) and record.offset < until:
                             found = record
                 until, tail = begin, tail * 16
     return found

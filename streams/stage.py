@@ -27,7 +27,7 @@ import uvloop
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from schemas import Article, Event, KhabarError, Lane, Misconfigured, Unavailable
+from schemas import Event, KhabarError, Lane, Misconfigured, Unavailable
 from streams import cluster, lanes
 from streams.delivery import Delivery
 from streams.driver import Bounds, Consumer, Slice, Transport
@@ -39,13 +39,14 @@ from streams.settings import Settings
 from streams.topics import Topics
 from streams.turn import Think, Turn, Turned
 
-__all__ = ["STAGES", "Records", "Stage", "start_of"]
+__all__ = ["STAGES", "VIEWS", "Records", "Stage", "start_of"]
 
 log = logging.getLogger(__name__)
 
 Records = faust.StreamT[Any]
 
 STAGES = ("normalize", "tag", "deduplicate")
+VIEWS = ("trends", "alerts")  # what looks at the result; no article has to pass them
 
 # Records of a batch: what a core does in about the time below, at most so many. Larger batches cost less CPU a record
 # (nothing more is won past 500); longer ones make a stop and a rebalance wait.
@@ -75,7 +76,7 @@ class Stage(faust.App):
     lane: Lane  # known once the app has started
 
     def __init__(
-        self, name: str, *, reads: type[Event], writes: type[Article], settings: Settings | None = None
+        self, name: str, *, reads: type[Event], writes: type[Event], settings: Settings | None = None
     ) -> None:
         self.name, self.reads, self.writes = name, reads, writes
         self.settings = settings or Settings()
@@ -310,7 +311,7 @@ class Stage(faust.App):
             for warning in await cluster.check(self.settings, self.lane.kind):
                 log.warning("%s", warning)
             first = self.settings.metrics_port
-            serve(first and first + STAGES.index(self.name), self.health, self.metrics.text)
+            serve(first and first + (*STAGES, *VIEWS).index(self.name), self.health, self.metrics.text)
         except Exception as failure:
             self.fail(failure)
 

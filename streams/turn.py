@@ -79,7 +79,7 @@ def refusal(stage: str, topics: Topics, record: Record, error: Exception) -> Out
 class Turn:
     """Runs a core over batches of records; `writes` is the type of what comes of an article."""
 
-    def __init__(self, stage: str, topics: Topics, lane: Lane, writes: type[Article], think: Think) -> None:
+    def __init__(self, stage: str, topics: Topics, lane: Lane, writes: type[Event], think: Think) -> None:
         self._stage, self._topics, self._think = stage, topics, think
         self._replay = lane.kind == "replay"
         self._raw_topic, self._raw_largest = topics.name("raw"), by_name("raw").largest
