@@ -18,7 +18,7 @@ import msgspec
 import orjson
 from backports import zstd
 
-from schemas import EnrichedArticle, Story, from_rfc3339
+from schemas import Alert, EnrichedArticle, Story, Trend, from_rfc3339
 from streams.gateway.index import INDEX, Terms, indexed
 
 __all__ = ["TABLES", "Bounds", "Change", "Position", "Store", "unpack"]
@@ -31,25 +31,35 @@ _LEVEL = 1
 _EVERY = 1_000  # changes between two looks at the bounds, which take some milliseconds
 _PORTION = 30  # where the file is too large, a thirtieth of the articles goes at once
 _DAY_US = 86_400_000_000
+# Here, numbers in the line only rise, and a record that is not higher is a repeat. Many trends have one number.
+_ONE_LINE = frozenset({EnrichedArticle.topic, Story.topic})
 
 TABLES = f"""
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE positions (topic TEXT PRIMARY KEY, next INTEGER NOT NULL, line INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE articles (
-    line INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, language TEXT, story TEXT, kind TEXT,
-    seen INTEGER NOT NULL, event BLOB NOT NULL
+    line INTEGER PRIMARY KEY, first INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, story TEXT,
+    kind TEXT, seen INTEGER NOT NULL, event BLOB NOT NULL
 );
-CREATE INDEX articles_story ON articles (story, line) WHERE story IS NOT NULL;
+CREATE INDEX articles_story ON articles (story, first) WHERE story IS NOT NULL;
 CREATE INDEX articles_source ON articles (source, line);
 CREATE INDEX articles_seen ON articles (seen, story, source);
 CREATE TABLE article_things (thing TEXT, line INTEGER, PRIMARY KEY (thing, line)) WITHOUT ROWID;
 CREATE TABLE stories (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, line INTEGER NOT NULL, seen INTEGER NOT NULL,
-    articles INTEGER NOT NULL, language TEXT, event BLOB NOT NULL
+    articles INTEGER NOT NULL, event BLOB NOT NULL
 );
 CREATE INDEX stories_seen ON stories (seen, id);
 CREATE TABLE story_things (thing TEXT, story INTEGER, PRIMARY KEY (thing, story)) WITHOUT ROWID;
 CREATE TABLE story_sources (source TEXT, story INTEGER, PRIMARY KEY (source, story)) WITHOUT ROWID;
+CREATE TABLE trends (
+    key TEXT PRIMARY KEY, entity TEXT NOT NULL, window TEXT NOT NULL, label TEXT NOT NULL, score REAL NOT NULL,
+    line INTEGER NOT NULL, event BLOB NOT NULL
+);
+CREATE INDEX trends_score ON trends (window, score DESC, key);
+CREATE INDEX trends_entity ON trends (entity);
+CREATE TABLE alerts (id TEXT PRIMARY KEY, line INTEGER NOT NULL, event BLOB NOT NULL);
+CREATE INDEX alerts_line ON alerts (line, id);
 {INDEX}
 """
 
@@ -78,6 +88,7 @@ class Bounds:
     stories: int = 100_000
     size: int = 4 << 30  # bytes of the file that are in use
     days: int = 90  # of the lane's own time, before what it saw last; topics keep no live event for longer
+    alerts: int = 10_000
 
 
 class _Named(msgspec.Struct):
@@ -88,20 +99,27 @@ class _Related(msgspec.Struct):
     kind: str
 
 
-class _Decided(msgspec.Struct):
+class _Numbered(msgspec.Struct):
     line: int
+
+
+class _Trend(_Numbered):
+    entity: str
+    window: str
+    label: str
+    articles: int
+    score: float
 
 
 class _Article(msgspec.Struct):
     """What the store looks at of an enriched article."""
 
     source: str
-    language: str | None
     seen_at: str
     entities: list[_Named]
     relation: _Related | None
     story: _Named | None
-    lines: list[_Decided]
+    lines: list[_Numbered]
 
 
 class _Source(msgspec.Struct):
@@ -111,7 +129,6 @@ class _Source(msgspec.Struct):
 class _Story(msgspec.Struct):
     """What the store looks at of a story."""
 
-    language: str | None
     articles: int
     last_seen_at: str
     entities: list[_Named]
@@ -136,6 +153,8 @@ class Store:
         self._takers: Mapping[str, Callable[[str, bytes | None], None]] = {
             EnrichedArticle.topic: self._take_article,
             Story.topic: self._take_story,
+            Trend.topic: self._take_trend,
+            Alert.topic: self._take_alert,
         }
 
     @property
@@ -151,13 +170,12 @@ class Store:
     def apply(self, changes: Iterable[Change], positions: Mapping[str, int]) -> None:
         """Take in records, in the order of their topics, which are held up to these offsets then.
 
-        A record that is not higher in line than the last of its topic is a repeat. One that is no event of its topic is
-        passed over and logged.
+        Repeats change nothing. A record that is no event of its topic is passed over and logged.
         """
         lines = {topic: position.line for topic, position in self.positions().items()}
         with self._transaction():
             for change in changes:
-                if change.line is not None:
+                if change.line is not None and change.topic in _ONE_LINE:
                     if change.line <= lines.get(change.topic, -1):
                         continue
                     lines[change.topic] = change.line
@@ -174,10 +192,6 @@ class Store:
         """Another connection to the file, which can only read, from any one thread at a time."""
         uri = f"{self._path.absolute().as_uri()}?mode=ro"
         return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -215,7 +229,7 @@ class Store:
         self._database.execute(
             "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                line, key, article.source, article.language, article.story and article.story.id,
+                line, article.lines[0].line, key, article.source, article.story and article.story.id,
                 article.relation and article.relation.kind, from_rfc3339(article.seen_at), zstd.compress(value, _LEVEL),
             ),
         )  # fmt: skip
@@ -249,11 +263,11 @@ class Store:
             self._database.execute("DELETE FROM stories WHERE number = ?", (number,))
         else:
             number = self._database.execute(
-                "INSERT INTO stories (number, id, line, seen, articles, language, event) VALUES (?, ?, ?, ?, ?, ?, ?) "
+                "INSERT INTO stories (number, id, line, seen, articles, event) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET line = excluded.line, seen = excluded.seen, "
-                "articles = excluded.articles, language = excluded.language, event = excluded.event RETURNING number",
+                "articles = excluded.articles, event = excluded.event RETURNING number",
                 (
-                    number, key, story.line, from_rfc3339(story.last_seen_at), story.articles, story.language,
+                    number, key, story.line, from_rfc3339(story.last_seen_at), story.articles,
                     zstd.compress(value, _LEVEL),
                 ),
             ).fetchone()[0]  # fmt: skip
@@ -262,6 +276,29 @@ class Store:
             )
         self._name("story_things", "thing", "story", number, _ids(before), _ids(story))
         self._name("story_sources", "source", "story", number, _sources(before), _sources(story))
+
+    def _take_trend(self, key: str, value: bytes | None) -> None:
+        """What nobody speaks of any more is none."""
+        _, trend = _read(value, _Trend)
+        if trend is None or not trend.articles:
+            self._database.execute("DELETE FROM trends WHERE key = ?", (key,))
+            return
+        self._database.execute(
+            "INSERT INTO trends VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET score = excluded.score, "
+            "label = excluded.label, line = excluded.line, event = excluded.event WHERE excluded.line >= line",
+            (key, trend.entity, trend.window, trend.label, trend.score, trend.line, value),
+        )
+
+    def _take_alert(self, key: str, value: bytes | None) -> None:
+        _, alert = _read(value, _Numbered)
+        if alert is None:
+            self._database.execute("DELETE FROM alerts WHERE id = ?", (key,))
+            return
+        self._database.execute(
+            "INSERT INTO alerts VALUES (?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET line = excluded.line, event = excluded.event WHERE excluded.line >= line",
+            (key, alert.line, value),
+        )
 
     def _name(self, table: str, name: str, of: str, number: int | None, before: set[str], after: set[str]) -> None:
         """Under which names something is found; most stay when a story grows. Table and columns are from above."""
@@ -295,6 +332,10 @@ class Store:
         )
         for (id_,) in rows.fetchall():
             self._take_story(id_, None)
+        self._database.execute(
+            "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts ORDER BY line DESC, id LIMIT -1 OFFSET ?)",
+            (bounds.alerts,),
+        )
 
     def _in_use(self) -> int:
         """Bytes of the file that hold something: what is thrown out leaves room in it."""
