@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from deploy.console import say
 from deploy.supervisor import Supervisor
-from streams import cluster
+from streams import cluster, lanes
+from streams.lag import VIEWS
 from streams.settings import Settings
 
 __all__ = ["die_with", "run_stage", "supervise", "supervisor_of"]
@@ -43,14 +44,21 @@ def supervisor_of(stages: Sequence[str], settings: Settings) -> Supervisor:
 def run_stage(stage: str, settings: Settings) -> None:
     """Run one stage in this process until SIGTERM or SIGINT, then exit.
 
-    Lane `live` gets the topics that it lacks; any other lane must exist, which the stage sees to.
+    Lane `live` gets the topics that it lacks; any other lane must exist, which the stage sees to, and gets those that
+    came with a later version.
     """
-    if settings.lane == "live":
-        asyncio.run(cluster.create(settings))
+    asyncio.run(_complete(stage, settings))
     os.environ.update(settings.environment())  # the agent's module makes its app, and with it its own Settings
     app = importlib.import_module(f"agents.{stage}.agent").app
     log.info("stage %s starts on lane %s at %s", stage, settings.lane, settings.broker)
     app.work()
+
+
+async def _complete(stage: str, settings: Settings) -> None:
+    if settings.lane == "live":
+        await cluster.create(settings)
+    elif stage in VIEWS and (lane := await lanes.find(settings)) is not None:
+        await cluster.create(settings, lane.kind)
 
 
 def die_with(owner: int) -> None:

@@ -18,7 +18,7 @@ from streams.kafka import errors, make_admin, make_consumer, running
 from streams.settings import Settings
 from streams.topics import Topics
 
-__all__ = ["READS", "Lag", "Worst", "patiently", "served"]
+__all__ = ["READS", "VIEWS", "Lag", "Worst", "patiently", "served"]
 
 T = TypeVar("T")
 
@@ -29,6 +29,11 @@ READS: Mapping[str, str] = {
     "normalize": "articles.raw",
     "tag": "articles.normalized",
     "deduplicate": "articles.tagged",
+}
+# What looks at the result, and no article has to pass.
+VIEWS: Mapping[str, str] = {
+    "trends": "articles.enriched",
+    "alerts": "articles.enriched",
 }
 
 
@@ -100,8 +105,9 @@ class Lag:
             return await _members(admin, self._topics)
 
     async def unserved(self) -> list[str]:
-        """The stages that no worker works on now; raises Unavailable."""
-        return [stage for stage, members in (await self.members()).items() if not members]
+        """The stages of the way that no worker works on now; raises Unavailable."""
+        members = await self.members()
+        return [stage for stage in READS if not members[stage]]
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
@@ -115,7 +121,7 @@ class Lag:
 
     async def _connect(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
         if self._open is None:
-            for stage, topic in READS.items():
+            for stage, topic in {**READS, **VIEWS}.items():
                 self._partitions[stage] = await cluster.partitions(self._settings, self._topics.name(topic))
             admin = await self._clients.enter_async_context(running(make_admin(self._settings), self._settings))
             consumer = await self._clients.enter_async_context(running(make_consumer(self._settings), self._settings))
@@ -143,7 +149,7 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
 
 async def _members(admin: AIOKafkaAdminClient, topics: Topics) -> dict[str, int]:
     counts = {}
-    for stage in READS:  # one by one: aiokafka 0.14 cannot read an answer about several groups
+    for stage in (*READS, *VIEWS):  # one by one: aiokafka 0.14 cannot read an answer about several groups
         answers: list[Any] = await admin.describe_consumer_groups([topics.group(stage)])
         ((_, _, _, _, _, members, *_),) = answers[0].groups
         counts[stage] = len(members)

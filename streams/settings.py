@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         "crf",
         description="what finds the names in a text; off for stories alone, at a tenth of the CPU",
     )
+    rules: Path | None = Field(
+        None,
+        description="the TOML file with the rules of alerts; give it to have khabar worker watch for them, too",
+    )
     gateway_host: str = Field(
         "127.0.0.1",
         description="address that khabar serve listens at; 0.0.0.0 in a container, or behind a proxy elsewhere",
@@ -320,8 +324,9 @@ def _file() -> _Layer:
         raise Misconfigured(f"{path.absolute()} cannot be read: {bad.strerror}") from None
     if isinstance(values.get("kafka"), dict):
         values["kafka"] = dict(_flat(values["kafka"]))
-    if isinstance(values.get("kafka_properties"), str):  # beside the file that names it
-        values["kafka_properties"] = str(path.absolute().parent / Path(values["kafka_properties"]).expanduser())
+    for name in ("kafka_properties", "rules"):  # beside the file that names it
+        if isinstance(values.get(name), str):
+            values[name] = str(path.absolute().parent / Path(values[name]).expanduser())
     return _lifted(where, values, {})
 
 

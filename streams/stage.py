@@ -32,6 +32,7 @@ from streams import cluster, lanes
 from streams.delivery import Delivery
 from streams.driver import Bounds, Consumer, Slice, Transport
 from streams.health import Health, serve
+from streams.lag import VIEWS
 from streams.metrics import Metrics
 from streams.read import Record
 from streams.security import read_security
@@ -39,14 +40,13 @@ from streams.settings import Settings
 from streams.topics import Topics
 from streams.turn import Think, Turn, Turned
 
-__all__ = ["STAGES", "VIEWS", "Records", "Stage", "start_of"]
+__all__ = ["STAGES", "Records", "Stage", "start_of"]
 
 log = logging.getLogger(__name__)
 
 Records = faust.StreamT[Any]
 
 STAGES = ("normalize", "tag", "deduplicate")
-VIEWS = ("trends", "alerts")  # what looks at the result; no article has to pass them
 
 # Records of a batch: what a core does in about the time below, at most so many. Larger batches cost less CPU a record
 # (nothing more is won past 500); longer ones make a stop and a rebalance wait.
@@ -75,9 +75,7 @@ class Stage(faust.App):
     consumer: Consumer
     lane: Lane  # known once the app has started
 
-    def __init__(
-        self, name: str, *, reads: type[Event], writes: type[Event], settings: Settings | None = None
-    ) -> None:
+    def __init__(self, name: str, *, reads: type[Event], writes: type[Event], settings: Settings | None = None) -> None:
         self.name, self.reads, self.writes = name, reads, writes
         self.settings = settings or Settings()
         self.names = Topics(self.settings.prefix, self.settings.lane)

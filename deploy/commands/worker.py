@@ -10,7 +10,7 @@ __all__ = ["worker"]
 def worker(
     stages: Annotated[
         list[str] | None,
-        typer.Argument(metavar="STAGE", help="normalize, tag, deduplicate; all if none is given."),
+        typer.Argument(metavar="STAGE", help="normalize, tag, deduplicate, trends, alerts; all if none is given."),
     ] = None,
     lane: Annotated[str | None, typer.Option(help="The lane to work on; `live` if none is given.")] = None,
     broker: Annotated[str | None, typer.Option(help="host:port of Kafka; the local broker if none is given.")] = None,
@@ -19,7 +19,8 @@ def worker(
     """Work on the articles of a lane until stopped with Ctrl-C or SIGTERM.
 
     One stage runs in this process. Several, or all, run in a process each, and one that ends is started again, after
-    1 s, then 2 s, up to 30 s. Start more workers of normalize and tag, here or on other machines, to go faster.
+    1 s, then 2 s, up to 30 s. Start more workers of normalize and tag, here or on other machines, to go faster. Alerts
+    are among all where the setting `rules` names their rules: see khabar watch.
 
     \b
     Example: all stages on the lane of a replay
@@ -27,13 +28,14 @@ def worker(
     """
     from deploy.worker import die_with, run_stage, supervise
     from schemas.errors import Misconfigured
+    from streams.lag import READS, VIEWS
     from streams.settings import Settings
-    from streams.stage import STAGES
 
-    names = list(dict.fromkeys(stages or STAGES))
-    if unknown := [name for name in names if name not in STAGES]:
-        raise Misconfigured(f"there is no stage {unknown[0]!r}; the stages are {', '.join(STAGES)}")
+    known = (*READS, *VIEWS)
     settings = Settings(lane=lane, broker=broker)
+    names = list(dict.fromkeys(stages or [name for name in known if name != "alerts" or settings.rules]))
+    if unknown := [name for name in names if name not in known]:
+        raise Misconfigured(f"there is no stage {unknown[0]!r}; the stages are {', '.join(known)}")
     if len(names) > 1:
         supervise(names, settings)
     else:
