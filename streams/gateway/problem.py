@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from schemas import Misconfigured, Refused, Unavailable
 
-__all__ = ["HANDLERS", "PROBLEM_JSON", "Problem", "answer", "document", "phrase"]
+__all__ = ["HANDLERS", "PROBLEM_JSON", "Problem", "ProblemDocument", "Wrong", "answer", "document"]
 
 log = logging.getLogger(__name__)
 
@@ -22,41 +22,54 @@ PROBLEM_JSON = "application/problem+json"
 _RETRY_S = 5  # what a client waits where the broker is away: it is back within seconds, or not for long
 
 
-class Problem(HTTPException):
-    """Ends a request with `status` and a problem document.
+class Wrong(TypedDict):
+    """One thing that is wrong, and where."""
 
-    `errors` names what is wrong one by one: `pointer` (a JSON pointer as a URI fragment), `parameter` (of the query) or
-    `line` (of an NDJSON body, from 1), and `detail`.
-    """
+    detail: str
+    pointer: NotRequired[str]  # JSON pointer, as a URI fragment
+    parameter: NotRequired[str]  # of the query
+    line: NotRequired[int]  # of an NDJSON body, from 1
+    cause: NotRequired[str]  # of a record: the word that dead letters of its kind are counted by
+
+
+class ProblemDocument(TypedDict):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: NotRequired[list[Wrong]]
+
+
+class Problem(HTTPException):
+    """Ends a request with `status` and a problem document; `errors` names what is wrong one by one."""
 
     def __init__(
         self,
         status: int,
         detail: str,
         *,
-        errors: Sequence[Mapping[str, Any]] = (),
+        errors: Sequence[Wrong] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(status, detail, headers)
         self.errors = errors
 
 
-def phrase(status: int) -> str:
-    """The title of a problem: the status in HTTP's words."""
-    return HTTPStatus(status).phrase
-
-
-def document(status: int, detail: str, errors: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """The members of a problem document."""
-    found: dict[str, Any] = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail}
-    return found | ({"errors": list(errors)} if errors else {})
+def document(status: int, detail: str, errors: Sequence[Wrong] = ()) -> ProblemDocument:
+    """The problem with its title, which is the status in HTTP's words."""
+    found = ProblemDocument(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail)
+    if errors:
+        found["errors"] = list(errors)
+    return found
 
 
 def answer(request: Request, error: Exception) -> Response:
     """What the client gets for an error. Details of the broker are for the log, not for whoever asks."""
     match error:
         case HTTPException(status_code=status, detail=detail, headers=headers):
-            if detail == phrase(status):  # Starlette's own
+            if detail == HTTPStatus(status).phrase:  # Starlette's own
                 detail = f"{request.method} {request.url.path}: {detail}; what there is stands in /docs"
             return _response(status, detail, getattr(error, "errors", ()), headers)
         case Refused():
@@ -74,7 +87,7 @@ def answer(request: Request, error: Exception) -> Response:
 
 
 def _response(
-    status: int, detail: str, errors: Sequence[Mapping[str, Any]] = (), headers: Mapping[str, str] | None = None
+    status: int, detail: str, errors: Sequence[Wrong] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
     return Response(orjson.dumps(document(status, detail, errors)), status, headers, PROBLEM_JSON)
 

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,15 +22,15 @@ from streams.gateway.body import JSON, media_type, read_body
 from streams.gateway.door import Identify, Refusal, Taken, check, lines
 from streams.gateway.guard import bearer, owner
 from streams.gateway.problem import Problem
+from streams.gateway.pushed import NDJSON, PATH, Judged, PushedArticle, PushedBatch, many, one
 from streams.lag import Lag
 from streams.publishing import Publisher, Record
 from streams.settings import Settings
 
-__all__ = ["NDJSON", "Behind", "Limits", "Push"]
+__all__ = ["Behind", "Limits", "Push"]
 
 log = logging.getLogger(__name__)
 
-NDJSON = "application/x-ndjson"
 _MIB = 1 << 20
 _AGAIN_S = 5  # that a client waits where the broker is away
 _LOOK_S = 2.0  # between two looks at how far behind normalize is
@@ -40,18 +39,13 @@ _TOGETHER = 50  # records judged before others get their turn: some 5 ms
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-Judged = tuple[int, Taken | Refusal]  # the line, and what was found
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one gateway takes in; each bounds memory or time, and raising it costs that."""
 
     body: int = 16 * _MIB  # bytes after unpacking: sixteen of the largest records, some 5,000 usual ones
     records: int = 10_000  # lines of one request, so that an answer that names each of them stays within 2 MB
-    in_flight: int = (
-        64 * _MIB
-    )  # bytes held of bodies that are read or judged, and of records on their way to the broker
+    in_flight: int = 64 * _MIB  # bytes held: of bodies until they are answered, of records until the broker has them
     wait: float = 10.0  # seconds for the broker; it restarts in 3, and a client waits no longer
     # Records that normalize may be behind on its worst partition: with 400 articles a second on four partitions a
     # quarter of an hour. Articles are safe in their topic, so this slows producers down; it saves none.
@@ -60,6 +54,9 @@ class Limits:
 
 class Push(Part):
     """POST /v1/articles, into the gateway's own lane: a token lets nobody into another."""
+
+    paths: Mapping[str, Any] = {"/v1/articles": PATH}
+    types = (PushedArticle, PushedBatch)
 
     def __init__(
         self, settings: Settings, identify: Identify, registry: CollectorRegistry, limits: Limits | None = None
@@ -135,7 +132,7 @@ class Push(Part):
             if taken := [each for _, each in judged if isinstance(each, Taken)]:
                 await self._deliver(taken)
                 self._records.labels(source, "taken").inc(len(taken))
-        return _one(judged) if kind == JSON else _many(judged)
+        return one(judged) if kind == JSON else many(judged)
 
     def _source(self, headers: Mapping[str, str]) -> str:
         source = owner(self._settings.push_tokens, bearer(headers))
@@ -242,34 +239,3 @@ def _told(request: Request, limit: int) -> int:
 
 def _away(detail: str) -> Problem:
     return Problem(503, f"{detail}; send it again, which is safe", headers={"Retry-After": str(_AGAIN_S)})
-
-
-def _one(judged: list[Judged]) -> Response:
-    ((_, found),) = judged
-    if isinstance(found, Refusal):
-        raise Problem(found.status, found.detail, errors=[_wrong(found)])
-    where = {"Location": f"/v1/articles/{found.id}"} if found.id else {}
-    return Response(orjson.dumps({"id": found.id}), 202, where, JSON)
-
-
-def _many(judged: list[Judged]) -> Response:
-    """202 if all were taken, 207 if some were, and the problem of all if none was."""
-    refused = [(line, each) for line, each in judged if isinstance(each, Refusal)]
-    if len(refused) == len(judged):
-        statuses = {each.status for _, each in refused}
-        errors = [{"line": line} | _wrong(each) for line, each in refused]
-        detail = f"none of the {len(refused):,} records was taken" if refused else "the body is empty"
-        raise Problem(statuses.pop() if len(statuses) == 1 else 422, detail, errors=errors)
-    records = [
-        {"line": line, "status": each.status} | _wrong(each)
-        if isinstance(each, Refusal)
-        else {"line": line, "status": 202, "id": each.id}
-        for line, each in judged
-    ]
-    said = {"taken": len(judged) - len(refused), "refused": len(refused), "records": records}
-    return Response(orjson.dumps(said), 207 if refused else 202, media_type=JSON)
-
-
-def _wrong(refusal: Refusal) -> dict[str, Any]:
-    pointer = {} if refusal.pointer is None else {"pointer": refusal.pointer}
-    return pointer | {"detail": refusal.detail, "cause": refusal.cause}

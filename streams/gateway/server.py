@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,10 @@ __all__ = ["Server", "listen"]
 
 _GRACE_S = 20  # for requests under way at the end; Kubernetes kills after 30, and no push waits longer than 10
 _KEEP_ALIVE_S = 75  # longer than the 60 s after which proxies drop an idle connection, so that they never race with us
+_SEND_BUFFER = (
+    128 * 1024
+)  # bytes; a stream of 150 KB/s to a client 100 ms away needs 15 KB, the system takes up to 4 MB
+_GONE_MS = 30_000
 _CONNECTIONS = 10_000  # open at once; more get 503. Each stream is one, and holds some 20 KB.
 
 
@@ -28,6 +33,11 @@ def listen(host: str, port: int) -> socket.socket:
         raise Misconfigured(f"gateway_host is {host!r}: {bad.strerror}; give an address of this machine") from None
     found = socket.socket(family, kind, protocol)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Both are inherited by every connection: what the system holds for a client that reads slowly, and how long it
+    # waits for one that is gone without a word.
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+    if sys.platform == "linux":
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _GONE_MS)
     try:
         found.bind(address)
         found.listen(2048)
