@@ -18,11 +18,12 @@ from faust.types import TP
 
 from streams.kafka import make_consumer
 from streams.read import Record
+from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.stage import Stage
 
-__all__ = ["Bounds", "Consumer", "Slice", "Transport"]
+__all__ = ["Bounds", "Consumer", "Slice", "Transport", "make_group_reader"]
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,12 @@ _AHEAD = 8  # slices read but not yet taken by the stage; more only costs memory
 _POLL_S = 1.0
 _SESSION_MS = 6_000  # a worker that dies is noticed, and its partitions go to another, this much later
 _HEARTBEAT_MS = 1_000
+# A member that starts while the broker goes down and comes again leads its group without having heard of the topic: it
+# gives nobody anything until it asks again, which by the client's own default is 5 minutes later.
+_METADATA_MS = 3_000
+# Who polls nothing for so long leaves the group for good, and a standby polls nothing: never (the largest int32). A
+# reader that stands still is noticed by streams.health.
+_IDLE_MS = 2**31 - 1
 
 
 class Slice(NamedTuple):
@@ -151,16 +158,22 @@ class _Thread(faust_aiokafka.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         app: Stage = self.consumer.app  # type: ignore[assignment]
         self._assignor = RoundRobinPartitionAssignor
-        return make_consumer(
-            app.settings,
-            group_id=app.conf.id,
-            partition_assignment_strategy=[RoundRobinPartitionAssignor],
-            max_poll_records=app.conf.broker_max_poll_records,
-            max_poll_interval_ms=int(app.conf.broker_max_poll_interval * 1000),
-            session_timeout_ms=_SESSION_MS,
-            heartbeat_interval_ms=_HEARTBEAT_MS,
-            fetch_max_wait_ms=500,
-        )
+        return make_group_reader(app.settings, app.conf.id, app.conf.broker_max_poll_records)
+
+
+def make_group_reader(settings: Settings, group: str, most: int | None) -> AIOKafkaConsumer:
+    """A member of a group, not yet started, whose polls bring at most so many records."""
+    return make_consumer(
+        settings,
+        group_id=group,
+        partition_assignment_strategy=[RoundRobinPartitionAssignor],
+        max_poll_records=most,
+        max_poll_interval_ms=_IDLE_MS,
+        metadata_max_age_ms=_METADATA_MS,
+        session_timeout_ms=_SESSION_MS,
+        heartbeat_interval_ms=_HEARTBEAT_MS,
+        fetch_max_wait_ms=500,
+    )
 
 
 class _Producer(faust_aiokafka.Producer):

@@ -259,7 +259,6 @@ def test_the_order_the_load_and_repeats_change_nothing(kafka: str, lane: str, ne
         assert_equal(settings, chain)
 
 
-@pytest.mark.xfail(reason="deduplicate may hang once the broker was killed at the wrong moment", strict=False)
 def test_deaths_change_nothing(broker: Broker, lane: str, news: Path, tmp_path: Path) -> None:
     """The replay dies three times, workers ten times, the broker once, at random moments."""
     settings = Settings(broker=broker.bootstrap, lane=lane)
