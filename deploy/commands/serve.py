@@ -32,10 +32,14 @@ def serve(
 
     from agents.normalize.identity import identify
     from deploy.console import say
+    from deploy.feeds import feed_health
     from streams import lanes
     from streams.gateway.app import Part, application
+    from streams.gateway.feedback import Verdicts
+    from streams.gateway.page import Page
     from streams.gateway.push import Push
     from streams.gateway.server import Server, listen
+    from streams.gateway.standing import Standing
     from streams.security import read_security
     from streams.settings import Settings
 
@@ -47,6 +51,9 @@ def serve(
         await (lanes.ensure if settings.lane == "live" else lanes.require)(settings)
         parts: list[Part] = [
             Push(settings, lambda article: identify(article).id, registry),
+            Verdicts(settings),
+            Standing(settings, feed_health),
+            Page(),
         ]  # each part of the gateway adds its line here
         listening = listen(settings.gateway_host, settings.gateway_port)
         name, number = listening.getsockname()[:2]
