@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_state_path
 
 from schemas import Misconfigured, Refused, parse_date
 from streams.feeds import opened
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.gateway.standing import FeedsStanding
 
 __all__ = ["feed_health", "moment", "state_file", "told"]
 
@@ -19,7 +23,7 @@ def state_file(settings: Settings) -> Path:
     return user_state_path("khabar") / f"feeds-{settings.prefix}.{settings.lane}.sqlite"
 
 
-def feed_health(settings: Settings) -> dict[str, int] | None:
+def feed_health(settings: Settings) -> FeedsStanding | None:
     """How many feeds of a lane work and how many fail, None where nobody follows any from this machine."""
     path = state_file(settings)
     if not path.exists():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -19,11 +19,12 @@ from streams import cluster
 from streams.delivery import Delivery, Output
 from streams.gateway.app import Part
 from streams.gateway.body import JSON, media_type, read_body
+from streams.gateway.openapi import READ, answered, ref
 from streams.gateway.problem import Problem
 from streams.settings import Settings
 from streams.topics import Topics
 
-__all__ = ["Verdicts"]
+__all__ = ["Verdict", "Verdicts"]
 
 _LIMIT = 64 * 1024  # bytes; two hundred ids and the longest note take half of it
 _WAIT_S = 10.0  # for the broker; then the reader is told to try again
@@ -31,7 +32,7 @@ _WAIT_S = 10.0  # for the broker; then the reader is told to try again
 _Id = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
-class _Verdict(msgspec.Struct, forbid_unknown_fields=True):
+class Verdict(msgspec.Struct, forbid_unknown_fields=True):
     """What is sent; a story lists at most 200 articles."""
 
     story: _Id
@@ -40,8 +41,28 @@ class _Verdict(msgspec.Struct, forbid_unknown_fields=True):
     note: Annotated[str, Meta(max_length=2000)] | None = None
 
 
+_PATH: Mapping[str, Any] = {
+    "post": {
+        "operationId": "feedback",
+        "summary": "Say that the articles of a story are not one story.",
+        "description": "It is written down, in the lane's feedback topic, for whoever tunes or judges deduplicate; the "
+        "story stays as it is. `articles` are those that do not belong, none where one cannot say.",
+        "security": READ,
+        "requestBody": {"required": True, "content": {JSON: {"schema": ref(Verdict)}}},
+        "parameters": [{"name": "lane", "in": "query", "schema": {"type": "string"}}],
+        "responses": answered(
+            {202: ("The broker has it.", None)},
+            {409: "The lane has no topic for it.", 415: "It is not JSON.", 422: "It is not a verdict."},
+        ),
+    }
+}
+
+
 class Verdicts(Part):
     """`POST /v1/feedback`; 202 once the broker has it."""
+
+    paths: Mapping[str, Any] = {"/v1/feedback": _PATH}
+    types: Sequence[Any] = (Verdict,)
 
     def __init__(self, settings: Settings) -> None:
         self._delivery = Delivery(settings)
@@ -60,7 +81,7 @@ class Verdicts(Part):
         settings: Settings = await request.app.state.lanes.of(request)
         media_type(request, (JSON,))
         try:
-            said = msgspec.json.decode(await read_body(request, _LIMIT), type=_Verdict)
+            said = msgspec.json.decode(await read_body(request, _LIMIT), type=Verdict)
         except msgspec.DecodeError as bad:
             what, _, path = str(bad).partition(" - at `$")
             pointer = "#" + path.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")

@@ -32,7 +32,10 @@ class Page(Part):
 
     def __init__(self) -> None:
         self._files = {name: (content, f'"{xxh3_128_hexdigest(content)}"') for name, content in _read()}
-        self.routes = [Route("/", self._get), Route("/page/{name:path}", self._get)]
+        self.routes = [
+            Route("/", self._get, include_in_schema=False),
+            Route("/page/{name:path}", self._get, include_in_schema=False),
+        ]
 
     async def _get(self, request: Request) -> Response:
         name = request.path_params.get("name", "index.html")

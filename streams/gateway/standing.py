@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -18,6 +18,7 @@ from starlette.routing import Route
 from schemas import DeadLetter, EnrichedArticle, Unavailable
 from streams import lanes
 from streams.gateway.app import Part
+from streams.gateway.openapi import READ, answered, ref
 from streams.kafka import errors, make_consumer, running
 from streams.lag import READS, Lag
 from streams.settings import Settings
@@ -26,7 +27,7 @@ from streams.topics import Topics
 __all__ = ["Feeds", "Standing"]
 
 # What is known of the feeds of a lane: how many work and how many fail; None where nobody follows any.
-Feeds = Callable[[Settings], Mapping[str, int] | None]
+Feeds = Callable[[Settings], "FeedsStanding | None"]
 
 _FRESH_S = 2.0  # an answer serves everybody for so long: a wall of screens asks the broker no more than one
 _RATE_S = 60.0  # over which rates are taken; shorter jumps about, longer hides a stop
@@ -35,8 +36,52 @@ _LANES = 8  # looked at at once; each has three connections
 _TAIL = 16  # records at the end of enriched that hold at least one article: the others are marks of transactions
 
 
+class StageStanding(TypedDict):
+    """One stage: records that it has not acknowledged, records a second, workers; null where that is not known."""
+
+    stage: str
+    lag: int
+    rate: float | None
+    members: int | None
+
+
+class FeedsStanding(TypedDict):
+    """How many of the followed feeds work and fail."""
+
+    ok: int
+    failing: int
+
+
+class LaneStanding(TypedDict):
+    """How a lane stands; `newest` is when the newest article was seen, `feeds` null where none are followed here."""
+
+    lane: str
+    kind: Literal["live", "replay"]
+    stages: list[StageStanding]
+    letters: int  # dead letters that are kept
+    feeds: FeedsStanding | None
+    newest: str | None
+
+
+_PATH: Mapping[str, Any] = {
+    "get": {
+        "operationId": "health",
+        "summary": "How a lane stands: each stage's lag and rate, dead letters, feeds, the newest article.",
+        "security": READ,
+        "parameters": [{"name": "lane", "in": "query", "schema": {"type": "string"}}],
+        "responses": answered(
+            {200: ("How it stands, at most two seconds ago.", ref(LaneStanding))},
+            {404: "There is no such lane.", 503: "The broker does not answer."},
+        ),
+    }
+}
+
+
 class Standing(Part):
     """`GET /v1/health`."""
+
+    paths: Mapping[str, Any] = {"/v1/health": _PATH}
+    types: Sequence[Any] = (LaneStanding,)
 
     def __init__(self, settings: Settings, feeds: Feeds) -> None:
         self._feeds = feeds
@@ -72,7 +117,7 @@ class _Lane:
         self._clients = AsyncExitStack()
         self._lag: Lag | None = None
         self._tail: _Tail | None = None
-        self._kind = "live"
+        self._kind: Literal["live", "replay"] = "live"
         self._stood: deque[tuple[float, dict[str, int]]] = deque()
         self._answer, self._at = b"", float("-inf")
 
@@ -102,7 +147,7 @@ class _Lane:
         clients, self._clients = self._clients, AsyncExitStack()
         await clients.aclose()
 
-    async def _look(self) -> dict[str, Any]:
+    async def _look(self) -> LaneStanding:
         if self._lag is None or self._tail is None:
             self._kind = (await lanes.require(self._settings)).kind
             self._lag = await self._clients.enter_async_context(Lag(self._settings))
@@ -131,7 +176,7 @@ class _Lane:
             return {}
 
     def _rates(self, stands: dict[str, int]) -> dict[str, float | None]:
-        """Records a second that each stage acknowledged in the last minute; None until there is a minute to speak of."""
+        """Records a second that each stage acknowledged in the last minute; None at the first look."""
         now = time.monotonic()
         self._stood.append((now, stands))
         while len(self._stood) > 2 and self._stood[1][0] <= now - _RATE_S:

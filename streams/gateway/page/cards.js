@@ -5,7 +5,8 @@ import { ago, datedWhole, direction, isolated, say, tamed } from "./locale.js";
 import { curve, growth, latestOf } from "./newsroom.js";
 
 const SOURCES = 4; // named on a card
-const PAGE = 40; // cards; more on demand
+const LIT = 3; // new cards that light up together; where everything is new, light says nothing, and costs
+const PAGE = 30; // cards; more on demand
 
 function sparkline(bars) {
   const top = Math.max(3, ...bars);
@@ -104,7 +105,11 @@ class Card {
     setText(this.grown, grown > 1 ? say("grown", grown) : "");
     this.node.classList.toggle("growing", grown > 2);
     const d = story.articles > 1 ? sparkline(curve(story, now)) : "";
-    if (this.spark.firstChild.getAttribute("d") !== d) this.spark.firstChild.setAttribute("d", d);
+    if (this.drawn !== d) {
+      this.drawn = d;
+      this.spark.firstChild.setAttribute("d", d);
+      this.spark.toggleAttribute("hidden", d === "");
+    }
   }
 }
 
@@ -131,13 +136,14 @@ export class Cards {
   show(stories, changed, now) {
     const nodes = [];
     const shown = new Set();
+    const fresh = [];
     for (const story of stories.slice(0, this.limit)) {
       let card = this.cards.get(story.id);
       if (card === undefined) {
         card = new Card(this, story.id);
         this.cards.set(story.id, card);
         card.show(story, now);
-        if (this.fresh) card.node.classList.add("fresh");
+        fresh.push(card.node);
       } else if (changed === null || changed.has(story.id) || card.story !== story) {
         card.show(story, now);
       }
@@ -146,6 +152,7 @@ export class Cards {
     }
     place(this.node, nodes);
     for (const id of this.cards.keys()) if (!shown.has(id)) this.cards.delete(id);
+    if (this.fresh && fresh.length <= LIT) for (const node of fresh) node.classList.add("fresh");
     this.fresh = true;
   }
 
@@ -180,8 +187,10 @@ export class Cards {
 /** A small menu at a button; Escape and a click elsewhere close it. */
 export function menu(button, entries) {
   const popup = h("div.popup", { role: "menu" });
+  const card = button.closest(".card");
   const close = (focus) => {
     popup.remove();
+    card.classList.remove("asked");
     document.removeEventListener("pointerdown", outside, true);
     if (focus) button.focus();
   };
@@ -200,6 +209,7 @@ export function menu(button, entries) {
     event.stopPropagation();
     if (event.key !== "Tab") event.preventDefault();
   });
+  card.classList.add("asked");
   button.parentElement.append(popup);
   document.addEventListener("pointerdown", outside, true);
   popup.firstElementChild.focus();

@@ -1,6 +1,6 @@
 // Talks to the gateway: look-ups, and one stream that resumes where it stood, whatever happened in between.
 
-const BATCH_MS = 150; // events of one screen update; well within the second that an article may take to show
+const BATCH_MS = 100; // events of one screen update; well within the second that an article may take to show
 const SLICE_MS = 5; // of script before the rest waits for the next slice: a reader's click comes first
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 // A browser opens at most six connections to one place over HTTP/1.1, all its tabs together: a page that nobody looks at

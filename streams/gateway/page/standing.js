@@ -18,12 +18,19 @@ export class Pause {
     this.moved = -Infinity;
     this.button = document.getElementById("pause");
     this.pill = document.getElementById("pill");
+    this.scrolled = window.scrollY; // kept: asking for it anew with each batch would lay the page out each time
     node.addEventListener("pointermove", () => { this.moved = performance.now(); }, { passive: true });
+    window.addEventListener("scroll", () => { this.scrolled = window.scrollY; }, { passive: true });
   }
 
   on() {
-    return this.asked || window.scrollY > SCROLLED || performance.now() - this.moved < READING_MS ||
-      this.node.querySelector("a:focus-visible, .popup") !== null || this.selecting();
+    return this.asked || this.scrolled > SCROLLED || performance.now() - this.moved < READING_MS || this.focused() ||
+      this.selecting();
+  }
+
+  focused() {
+    const focus = document.activeElement;
+    return this.node.contains(focus) && focus.matches(":focus-visible, .popup *");
   }
 
   selecting() {
