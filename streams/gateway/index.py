@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from streams.gateway.filters import Facts
+from streams.gateway.words import Words
+
 __all__ = ["INDEX", "Terms", "indexed", "query"]
 
 
@@ -18,6 +21,15 @@ class Terms(NamedTuple):
     version: str
     article: Callable[[dict[str, Any]], Iterable[str]]
     story: Callable[[dict[str, Any]], Iterable[str]]
+
+    @classmethod
+    def of(cls, words: Words, version: str) -> Terms:
+        """The terms that filters look for; `version` changes with what they are."""
+        return cls(
+            version,
+            lambda event: Facts.of_article(event, {}, words).text.terms,
+            lambda event: Facts.of_story(event, {}, words).text.terms,
+        )
 
 
 # `ascii` splits at what is ASCII and neither letter nor digit, and folds A to Z: `_ENCODE` leaves it spaces alone.

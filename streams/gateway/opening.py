@@ -92,11 +92,12 @@ def _connected(path: Path, about: Mapping[str, str]) -> Iterator[sqlite3.Connect
 
 def _look(path: Path, about: Mapping[str, str], *, new: bool = False) -> tuple[sqlite3.Connection, str | None]:
     """The file's connection, and why it cannot serve."""
+    away = time.time() - _written(path)
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         if new:
             _make(database, about)
-        return database, _unfit(database, path, about)
+        return database, _unfit(database, about, away)
     except sqlite3.DatabaseError as bad:
         if damaged(bad) and not new:
             return database, f"it is damaged ({bad})"
@@ -110,14 +111,14 @@ def _make(database: sqlite3.Connection, about: Mapping[str, str]) -> None:
     database.executemany("INSERT INTO about VALUES (?, ?)", about.items())
 
 
-def _unfit(database: sqlite3.Connection, path: Path, about: Mapping[str, str]) -> str | None:
+def _unfit(database: sqlite3.Connection, about: Mapping[str, str], away: float) -> str | None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version != _VERSION:
         return "it is new" if version == 0 else f"it is of version {version}, this is {_VERSION}"
     for name, value in database.execute("SELECT name, value FROM about").fetchall():
         if about.get(name) != value:
             return f"its {name} is {value}, not {about.get(name)}"
-    if (away := time.time() - _written(path)) > _AWAY_S:
+    if away > _AWAY_S:
         return f"it was not written to for {away / 3600:.0f} hours"
     (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
@@ -129,5 +130,6 @@ def _unfit(database: sqlite3.Connection, path: Path, about: Mapping[str, str]) -
 
 
 def _written(path: Path) -> float:
-    """When the file was last written to, in seconds since 1970."""
-    return max(each.stat().st_mtime for each in (path, path.with_name(path.name + "-wal")) if each.exists())
+    """When the file was last written to, in seconds since 1970; now, if it is not there."""
+    there = [each.stat().st_mtime for each in (path, path.with_name(path.name + "-wal")) if each.exists()]
+    return max(there, default=time.time())

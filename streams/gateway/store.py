@@ -226,11 +226,12 @@ class Store:
         if article is None or value is None:
             return
         line = article.lines[-1].line
+        part = article.relation  # without one, it has a story still, and takes no part in it: it was canceled
         self._database.execute(
             "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                line, article.lines[0].line, key, article.source, article.story and article.story.id,
-                article.relation and article.relation.kind, from_rfc3339(article.seen_at), zstd.compress(value, _LEVEL),
+                line, article.lines[0].line, key, article.source, part and article.story and article.story.id,
+                part and part.kind, from_rfc3339(article.seen_at), zstd.compress(value, _LEVEL),
             ),
         )  # fmt: skip
         self._name("article_things", "thing", "line", line, set(), _ids(article))

@@ -18,6 +18,7 @@ from streams.gateway.index import Terms
 from streams.gateway.opening import damaged, opened, remove
 from streams.gateway.readers import Readers, in_thread
 from streams.gateway.store import Bounds
+from streams.gateway.words import Words
 from streams.settings import Settings
 
 __all__ = ["LaneStore", "Stores"]
@@ -114,11 +115,16 @@ class LaneStore:
 class Stores(Part):
     """The stores of all lanes that are asked about; that of the gateway's own is always open."""
 
-    def __init__(self, settings: Settings, folder: Path, terms: Terms, bounds: Bounds | None = None) -> None:
-        """`folder` holds the files, a folder for each cluster; it may be removed while nobody works on it."""
+    def __init__(
+        self, settings: Settings, folder: Path, words: Words, version: str, bounds: Bounds | None = None
+    ) -> None:
+        """`folder` holds the files, a folder for each cluster; it may be removed while nobody works on it.
+
+        `version` is that of the words: files that were made with another are made anew.
+        """
         self._settings = settings
         self._folder = folder
-        self._terms = terms
+        self._terms = Terms.of(words, version)
         self._bounds = bounds
         self._open: dict[str, tuple[LaneStore, asyncio.Task[None]]] = {}
         self._tasks: asyncio.TaskGroup | None = None

@@ -1,0 +1,78 @@
+"""A line of real decisions on sample articles, and stores that are filled with it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from agents.normalize.words import Words
+from deploy import samples
+from deploy.chain import Chain, Refusal
+from schemas import EnrichedArticle, Event, Story, encode, from_rfc3339, parse_date, place_of
+from streams.archives import Placed
+from streams.gateway.index import Terms
+from streams.gateway.opening import opened
+from streams.gateway.store import Bounds, Change, Store
+
+
+@pytest.fixture(scope="session")
+def words() -> Words:
+    return Words.shipped()
+
+
+@pytest.fixture(scope="session")
+def line() -> list[Event]:
+    """What a replay of the samples writes, in line; a cancellation and several versions are among it."""
+    records = []
+    for value in (resources.files(samples) / "articles.jsonl").read_bytes().splitlines():
+        raw = orjson.loads(value)
+        at = parse_date(raw.get("seen_at") or raw["published_at"], "published_at").us
+        records.append(Placed(place_of(at, canceled=raw.get("status") == "canceled", value=value), "samples", value))
+    found: list[Event] = []
+    for result in Chain.shipped().run(sorted(records, key=lambda each: each.place)):
+        assert not isinstance(result, Refusal), result
+        found += result
+    assert len({each.id for each in found if isinstance(each, Story)}) > 30
+    return found
+
+
+@pytest.fixture
+def change() -> Callable[[Event], Change]:
+    """The record of an event."""
+
+    def of(event: Event, **fields: Any) -> Change:
+        value = orjson.dumps(orjson.loads(encode(event)) | fields) if fields else encode(event)
+        number = event.lines[-1].line if isinstance(event, EnrichedArticle) else event.line  # type: ignore[attr-defined]
+        return Change(event.topic, getattr(event, "key", None) or event.id, value, number)  # type: ignore[attr-defined]
+
+    return of
+
+
+@pytest.fixture
+def store_at(tmp_path: Path, words: Words) -> Iterator[Callable[..., Store]]:
+    """`store_at()` opens the store of this test; again, after closing it, with `about`, `bounds` or another `name`."""
+    held = ExitStack()
+
+    def make(name: str = "lane", version: str = "1", bounds: Bounds | None = None, **about: str) -> Store:
+        held.close()
+        terms = Terms.of(words, version)
+        return held.enter_context(opened(tmp_path / "cache" / f"{name}.sqlite", about, terms, bounds))
+
+    yield make
+    held.close()
+
+
+@pytest.fixture
+def store(store_at: Callable[..., Store], line: list[Event], change: Callable[[Event], Change]) -> Store:
+    """A store that holds the whole line."""
+    store = store_at()
+    store.apply(map(change, line), {"articles.enriched": len(line), "stories": len(line)})
+    return store
+
+
+def seen_us(event: Story) -> int:
+    return from_rfc3339(event.last_seen_at)
