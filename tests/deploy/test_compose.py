@@ -48,7 +48,8 @@ def ours(compose: Any) -> dict[str, Any]:
 
 def test_the_compose_file_follows_the_compose_specification(compose: Any) -> None:
     package = find_spec("check_jsonschema")  # not imported: it may want a newer click than Faust allows
-    assert package is not None and package.origin is not None
+    assert package is not None
+    assert package.origin is not None
     schema = json.loads((Path(package.origin).parent / "builtin_schemas/vendor/compose-spec.json").read_text())
     jsonschema.validate(compose, schema)
 
