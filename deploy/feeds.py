@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +11,15 @@ from typing import TYPE_CHECKING
 from platformdirs import user_state_path
 
 from schemas import Misconfigured, Refused, parse_date
-from streams.feeds import opened
+from streams.feeds import Source, opened
 from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.gateway.standing import FeedsStanding
 
-__all__ = ["feed_health", "moment", "state_file", "told"]
+__all__ = ["KnownSources", "feed_health", "moment", "state_file", "told"]
+
+_BELIEVED_S = 30.0  # after which the state is looked at again for sources
 
 
 def state_file(settings: Settings) -> Path:
@@ -31,6 +35,32 @@ def feed_health(settings: Settings) -> FeedsStanding | None:
     with opened(path, alone=False) as kept:
         failing = sum(status.error is not None for _, status in kept.health())
         return {"ok": len(kept.health()) - failing, "failing": failing}
+
+
+class KnownSources(Mapping[str, Source]):
+    """What is known of the sources that a lane follows from this machine, by id; also of those that come later."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = state_file(settings)
+        self._known: dict[str, Source] = {}
+        self._until = 0.0
+
+    def __getitem__(self, source: str) -> Source:
+        return self._now()[source]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+    def _now(self) -> dict[str, Source]:
+        if time.monotonic() >= self._until:
+            if self._path.exists():
+                with opened(self._path, alone=False) as kept:
+                    self._known = {feed.source_id: feed.source for feed, _ in kept.health()}
+            self._until = time.monotonic() + _BELIEVED_S
+        return self._known
 
 
 def moment(text: str | None, option: str) -> datetime | None:

@@ -21,7 +21,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from itertools import zip_longest
-from unicodedata import normalize
+from unicodedata import normalize, unidata_version
+
+from xxhash import xxh3_64_hexdigest
 
 from agents.normalize.cleaning import Cleaner
 from agents.normalize.fused import Splitter
@@ -35,6 +37,8 @@ __all__ = ["FoldedText", "Query", "Words"]
 LONGEST = 200
 MOST = 16
 
+# Raised with every change here or in cleaning that changes terms: an index is bound to it.
+_CODE = "1"
 # Words whose fold is remembered; some 10 MB.
 _KEPT = 50_000
 
@@ -104,10 +108,12 @@ class Query:
 class Words:
     """Reads queries and texts; a function of the tables, what it remembers only saves time."""
 
-    def __init__(self, splitter: Splitter, function_words: str) -> None:
-        """`function_words`: them, as they are spelled with care, white space between."""
+    def __init__(self, fused: str, function_words: str) -> None:
+        """The tables: that of `Splitter`, and function words as they are spelled with care, white space between."""
+        parts = (unidata_version, fused, function_words)
+        self.version = f"{_CODE}-{xxh3_64_hexdigest(chr(0).join(parts).encode())[:8]}"
         self._cleaners: dict[Script, Cleaner] = {"arabic": Cleaner("arabic"), "other": Cleaner("other")}
-        self._splitter = splitter
+        self._splitter = Splitter(fused)
         self._function_words = frozenset(self._fold(word, "arabic") for word in function_words.split())
         self._marked = lru_cache(_KEPT)(self._mark)
         self._in_name = lru_cache(_KEPT)(lambda name: self._function_words.intersection(self._words(name, "arabic")))
@@ -116,8 +122,7 @@ class Words:
     def shipped(cls) -> Words:
         """With the table that comes with Khabar."""
         data = files("agents.normalize").joinpath("data")
-        splitter = Splitter(data.joinpath("words.txt").read_text("utf-8"))
-        return cls(splitter, data.joinpath("function-words.txt").read_text("utf-8"))
+        return cls(*(data.joinpath(name).read_text("utf-8") for name in ("words.txt", "function-words.txt")))
 
     def text(self, *fields: str | None, language: str | None = None, names: Iterable[str] = ()) -> FoldedText:
         """The fields of an article or a story to be searched together; `names` are those of the things in it.

@@ -31,14 +31,16 @@ def serve(
     from prometheus_client import CollectorRegistry, ProcessCollector
 
     from agents.normalize.identity import identify
+    from agents.normalize.words import Words
     from deploy.console import say
-    from deploy.feeds import feed_health
+    from deploy.feeds import KnownSources, feed_health
     from streams import lanes
     from streams.gateway.app import Part, application
     from streams.gateway.feedback import Verdicts
     from streams.gateway.page import Page
     from streams.gateway.push import Push
     from streams.gateway.server import Server, listen
+    from streams.gateway.sse import Streams
     from streams.gateway.standing import Standing
     from streams.security import read_security
     from streams.settings import Settings
@@ -49,7 +51,9 @@ def serve(
 
     async def work() -> None:
         await (lanes.ensure if settings.lane == "live" else lanes.require)(settings)
+        words, sources = Words.shipped(), KnownSources(settings)
         parts: list[Part] = [
+            Streams(settings, sources, words, registry),
             Push(settings, lambda article: identify(article).id, registry),
             Verdicts(settings),
             Standing(settings, feed_health),

@@ -216,7 +216,7 @@ class Hub:
         return [tail for tail, _ in self._tails.values()]
 
     async def tail(self, settings: Settings, kind: Kind) -> Tail:
-        """The live end of a stream of that lane, once it is reached; raises Unavailable, Problem 404 if there is none."""
+        """The live end of a lane's stream, once it is reached; raises Unavailable, Problem 404 if there is none."""
         found = self._tail(settings, kind)
         try:
             await asyncio.wait_for(found.reading.wait(), _START_S)

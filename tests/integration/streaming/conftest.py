@@ -22,6 +22,7 @@ from streams.settings import Settings
 from streams.topics import Topics
 
 WORDS = Words.shipped()
+SEEN = "2026-05-01T09:30:00Z"
 
 
 @dataclass(frozen=True)
@@ -155,10 +156,10 @@ def article(
     event = EnrichedArticle(
         id=f"a{number}", version="1", status="usable", source=source, source_id=None, url=f"https://{source}/{number}",
         title=title, lead=None, body="وقال المهندس إن العمل استمر عامين.", author=None, section=None, image=None,
-        extra={}, language=language, published_at=None, dated_by="none", date_precision=None, seen_at="2026-05-01T09:30:00Z",
+        extra={}, language=language, published_at=None, dated_by="none", date_precision=None, seen_at=SEEN,
         late=False, attributions=[], provenance={}, revision=0, entities=mentions,
         relation=Relation(kind="new") if same else Relation(kind="copy", to=f"a{story}", to_version="1"),
-        story=StoryRef(id=f"a{number if same else story}", since="2026-05-01T09:30:00Z"), lines=[],
+        story=StoryRef(id=f"a{number if same else story}", since=SEEN), lines=[],
     )  # fmt: skip
     return event.id, orjson.loads(encode(event)), number
 
