@@ -1,7 +1,7 @@
 """A line of real decisions on sample articles, and stores that are filled with it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,17 @@ import pytest
 from agents.normalize.words import Words
 from deploy import samples
 from deploy.chain import Chain, Refusal
-from schemas import EnrichedArticle, Event, Story, encode, from_rfc3339, parse_date, place_of
+from schemas import EnrichedArticle, Event, Story, encode, parse_date, place_of
 from streams.archives import Placed
+from streams.feeds import Source
+from streams.gateway.atom import Atom
 from streams.gateway.index import Terms
+from streams.gateway.lookups import Lookups
 from streams.gateway.opening import opened
+from streams.gateway.readers import Readers
 from streams.gateway.store import Bounds, Change, Store
+from streams.gateway.stores import Stores
+from streams.settings import Settings
 
 
 @pytest.fixture(scope="session")
@@ -74,5 +80,37 @@ def store(store_at: Callable[..., Store], line: list[Event], change: Callable[[E
     return store
 
 
-def seen_us(event: Story) -> int:
-    return from_rfc3339(event.last_seen_at)
+class Ready(Stores):
+    """Stores of which one is open, and was filled by the test."""
+
+    def __init__(self, store: Store) -> None:
+        self.readers = Readers(store.reader)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        yield
+        self.readers.close()
+
+    def unready(self) -> str | None:
+        return None
+
+    def of(self, settings: Settings) -> Any:
+        return self.readers
+
+
+@pytest.fixture
+def sources() -> dict[str, Source]:
+    return {
+        "bawabat-sham.example": Source(name="بوابة الشام", latin="Bawabat", country="SY", group="سوريا"),
+        "nilenews.example": Source(name="أخبار النيل", country="EG", kind="agency"),
+        "quiet.example": Source(name="صامت", country="EG"),
+    }
+
+
+@pytest.fixture
+async def served(
+    serving: Callable[..., Awaitable[str]], store: Store, sources: dict[str, Source], words: Words
+) -> str:
+    """The address of a gateway with the look-ups of the whole line, trends and alerts too."""
+    stores = Ready(store)
+    return await serving([stores, Lookups(stores, sources, words), Atom(stores, sources, words)])
