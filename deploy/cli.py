@@ -22,6 +22,7 @@ from deploy.commands.serve import serve
 from deploy.commands.settings import settings
 from deploy.commands.token import token
 from deploy.commands.topics import topics
+from deploy.commands.watch import watch
 from deploy.commands.worker import worker
 from deploy.console import log_to_stderr, say_errors
 
@@ -40,6 +41,7 @@ app.command()(follow)
 app.add_typer(feeds, name="feeds")
 app.command()(replay)
 app.command()(worker)
+app.command()(watch)
 app.command()(read)
 app.command()(export)
 app.command()(serve)

@@ -26,8 +26,8 @@ _WINDOWS: tuple[tuple[TrendWindow, int], ...] = (("1h", _HOUR_US), ("24h", 24 * 
 _PAST_US = 7 * 24 * _HOUR_US
 # How far back an article still counts, so how far back of the line the memory is to be rebuilt from.
 REACH_US = _WINDOWS[-1][1] + _PAST_US
-# Articles held at most, the earliest let go first, should an archive put years into these eight days. One takes some
-# HELD_SOURCE.
+# Articles held at most, the earliest let go first, should an archive put years into these eight days. One takes
+# 1.5 KB (ANT, 9 things an article).
 HELD = 400_000
 _REPRINTS = frozenset(("copy", "near-copy", "contained"))
 # Code points of a name, which is as long as whoever wrote the text pleases.
@@ -56,8 +56,9 @@ class Trends:
     def take(self, event: EnrichedArticle) -> list[Trend]:
         """The trends that are now others than before, as they are at this place in line."""
         self.learn(event)
+        bounds = [(to_rfc3339(self._clock_us - window.us), to_rfc3339(self._clock_us)) for window in self._windows]
         return [
-            self._trend(thing, number)
+            self._trend(thing, number, *bounds[number])
             for (thing, number), before in self._before.items()
             if thing.tallies[number].counts() != before
         ]
@@ -71,12 +72,19 @@ class Trends:
         self._line = line
         self._clock_us = max(self._clock_us, microseconds(event.seen_at))
         self._move_on()
-        if (old := self._parts.get(event.id)) is not None:
-            self._drop(old)
+        old = self._parts.pop(event.id, None)
         if event.relation is not None and event.story is not None and not event.late:
             self._enter(event, event.story.id, is_text=event.relation.kind not in _REPRINTS)
+        if old is not None:  # after the new version, so that a thing of both is never without
+            self._drop(old)
         while len(self._parts) > HELD:
             self._drop(self._oldest())
+
+    def standing(self, name: TrendWindow) -> list[tuple[int, int, int, int]]:
+        """What agents.trends.unusual is asked of each thing in memory: texts in the window and before, each of all."""
+        number = [each for each, _ in _WINDOWS].index(name)
+        window, tallies = self._windows[number], (thing.tallies[number] for thing in self._things.values())
+        return [(each.texts, window.texts, each.past, window.past_texts) for each in tallies]
 
     def _enter(self, event: EnrichedArticle, story: str, *, is_text: bool) -> None:
         named = []
@@ -128,7 +136,8 @@ class Trends:
         self._forget(part)
 
     def _forget(self, part: _Part) -> None:
-        del self._parts[part.id]
+        if self._parts.get(part.id) is part:
+            del self._parts[part.id]
         for thing in part.things:
             thing.parts -= 1
             if not thing.parts:
@@ -146,14 +155,13 @@ class Trends:
         self._before.setdefault((thing, number), tally.counts())
         return tally
 
-    def _trend(self, thing: _Thing, number: int) -> Trend:
+    def _trend(self, thing: _Thing, number: int, since: str, until: str) -> Trend:
         window, tally = self._windows[number], thing.tallies[number]
         articles, stories, texts = tally.counts()
         expected, score = unusual(texts, window.texts, tally.past, window.past_texts)
         return Trend(
             entity=thing.id, name=thing.name, label=thing.label, window=window.name, articles=articles, stories=stories,
-            texts=texts, expected=expected, score=score, since=to_rfc3339(self._clock_us - window.us),
-            until=to_rfc3339(self._clock_us), line=self._line,
+            texts=texts, expected=expected, score=score, since=since, until=until, line=self._line,
         )  # fmt: skip
 
 

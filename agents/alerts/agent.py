@@ -1,0 +1,24 @@
+"""enriched -> alerts."""
+
+from agents.alerts import Alerts, reach_us
+from agents.alerts.rules import read_rules
+from agents.normalize.words import Words
+from schemas import Alert, Misconfigured
+from streams.stage import Records
+from streams.view import ViewStage, Wants
+
+app = ViewStage("alerts", writes=Alert)
+
+
+@app.agent(app.source)
+async def alerts(records: Records) -> None:
+    """Watch the articles of the lane for what the rules name."""
+    words = Words.shipped()
+    try:
+        if app.settings.rules is None:
+            raise Misconfigured("alerts need rules; give them to khabar watch, or name their file in the setting rules")
+        rules = read_rules(app.settings.rules, words)
+    except Misconfigured as wrong:
+        app.fail(wrong)
+    wants = Wants(reach_us=reach_us(rules), said=True, from_now=True)
+    await app.each_article(records, lambda said: Alerts(rules, words, said), wants)
