@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from importlib import resources
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import orjson
@@ -46,7 +47,7 @@ def line() -> list[Event]:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def change() -> Callable[[Event], Change]:
     """The record of an event."""
 
@@ -72,12 +73,23 @@ def store_at(tmp_path: Path, words: Words) -> Iterator[Callable[..., Store]]:
     held.close()
 
 
+@pytest.fixture(scope="session")
+def filled(
+    tmp_path_factory: pytest.TempPathFactory, words: Words, line: list[Event], change: Callable[[Event], Change]
+) -> Path:
+    """The file of a store that holds the whole line, to be copied."""
+    path = tmp_path_factory.mktemp("filled") / "lane.sqlite"
+    with opened(path, {}, Terms.of(words, "1")) as store:
+        store.apply(map(change, line), {"articles.enriched": len(line), "stories": len(line)})
+    return path
+
+
 @pytest.fixture
-def store(store_at: Callable[..., Store], line: list[Event], change: Callable[[Event], Change]) -> Store:
+def store(store_at: Callable[..., Store], filled: Path, tmp_path: Path) -> Store:
     """A store that holds the whole line."""
-    store = store_at()
-    store.apply(map(change, line), {"articles.enriched": len(line), "stories": len(line)})
-    return store
+    (tmp_path / "cache").mkdir()
+    copy(filled, tmp_path / "cache" / "lane.sqlite")
+    return store_at()
 
 
 class Ready(Stores):
@@ -108,9 +120,7 @@ def sources() -> dict[str, Source]:
 
 
 @pytest.fixture
-async def served(
-    serving: Callable[..., Awaitable[str]], store: Store, sources: dict[str, Source], words: Words
-) -> str:
+async def served(serving: Callable[..., Awaitable[str]], store: Store, sources: dict[str, Source], words: Words) -> str:
     """The address of a gateway with the look-ups of the whole line, trends and alerts too."""
     stores = Ready(store)
     return await serving([stores, Lookups(stores, sources, words), Atom(stores, sources, words)])
