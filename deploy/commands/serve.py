@@ -28,6 +28,7 @@ def serve(
     import asyncio
 
     import uvloop
+    from platformdirs import user_cache_path
     from prometheus_client import CollectorRegistry, ProcessCollector
 
     from agents.normalize.identity import identify
@@ -36,12 +37,15 @@ def serve(
     from deploy.feeds import KnownSources, feed_health
     from streams import lanes
     from streams.gateway.app import Part, application
+    from streams.gateway.atom import Atom
     from streams.gateway.feedback import Verdicts
+    from streams.gateway.lookups import Lookups
     from streams.gateway.page import Page
     from streams.gateway.push import Push
     from streams.gateway.server import Server, listen
     from streams.gateway.sse import Streams
     from streams.gateway.standing import Standing
+    from streams.gateway.stores import Stores
     from streams.security import read_security
     from streams.settings import Settings
 
@@ -52,7 +56,11 @@ def serve(
     async def work() -> None:
         await (lanes.ensure if settings.lane == "live" else lanes.require)(settings)
         words, sources = Words.shipped(), KnownSources(settings)
+        stores = Stores(settings, user_cache_path("khabar") / "gateway", words, words.version)
         parts: list[Part] = [
+            stores,
+            Lookups(stores, sources, words),
+            Atom(stores, sources, words),
             Streams(settings, sources, words, registry),
             Push(settings, lambda article: identify(article).id, registry),
             Verdicts(settings),

@@ -51,7 +51,7 @@ def opened(
             with _connected(mine, dict(about) | {"terms": terms.version}) as database:
                 yield Store(database, mine, terms, bounds or Bounds())
     except OSError as bad:
-        raise Misconfigured(f"{path} cannot be made: {bad.strerror}; give another folder with --cache") from None
+        raise Misconfigured(f"{path} cannot be made: {bad.strerror}; it lies where XDG_CACHE_HOME says, by default ~/.cache") from None
 
 
 def remove(path: Path) -> None:
@@ -72,7 +72,7 @@ def _slot(path: Path) -> Iterator[Path]:
                 continue
             yield mine
             return
-    raise Misconfigured(f"{_SLOTS} gateways have {path} and those beside it open; end some, or give each a --cache")
+    raise Misconfigured(f"{_SLOTS} gateways have {path} and those beside it open; end some of them")
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def _look(path: Path, about: Mapping[str, str], *, new: bool = False) -> tuple[s
         if damaged(bad) and not new:
             return database, f"it is damaged ({bad})"
         database.close()
-        raise Misconfigured(f"{path} cannot be used: {bad}; give another folder with --cache") from None
+        raise Misconfigured(f"{path} cannot be used: {bad}; it lies where XDG_CACHE_HOME says, by default ~/.cache") from None
 
 
 def _make(database: sqlite3.Connection, about: Mapping[str, str]) -> None:
