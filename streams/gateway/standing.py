@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -26,6 +27,8 @@ from streams.topics import Topics
 
 __all__ = ["Feeds", "Standing"]
 
+log = logging.getLogger(__name__)
+
 # What is known of the feeds of a lane: how many work and how many fail; None where nobody follows any.
 Feeds = Callable[[Settings], "FeedsStanding | None"]
 
@@ -40,7 +43,7 @@ class StageStanding(TypedDict):
     """One stage: records that it has not acknowledged, records a second, workers; null where that is not known."""
 
     stage: str
-    lag: int
+    lag: int | None
     rate: float | None
     members: int | None
 
@@ -153,27 +156,25 @@ class _Lane:
             self._lag = await self._clients.enter_async_context(Lag(self._settings))
             consumer = await self._clients.enter_async_context(running(make_consumer(self._settings), self._settings))
             self._tail = _Tail(self._settings, consumer)
-        lag = {stage: sum((await self._lag.of(stage)).values()) for stage in READS}
-        stands = {stage: sum((await self._lag.stands(stage)).values()) for stage in READS}
-        members = await self._members(self._lag)
-        rates = self._rates(stands)
         return {
             "lane": self._settings.lane,
             "kind": self._kind,
-            "stages": [
-                {"stage": each, "lag": lag[each], "rate": rates[each], "members": members.get(each)} for each in READS
-            ],
+            "stages": await self._stages(self._lag),
             "letters": await self._tail.letters(),
             "feeds": await asyncio.to_thread(self._feeds, self._settings),
             "newest": await self._tail.newest(),
         }
 
-    async def _members(self, lag: Lag) -> dict[str, int]:
-        """Empty where the broker cannot tell: for a moment after its start it does not know its groups."""
+    async def _stages(self, lag: Lag) -> list[StageStanding]:
+        """Nothing is known of them where the broker cannot tell: for a moment after its start it knows no groups."""
         try:
-            return await lag.members()
-        except Unavailable:
-            return {}
+            behind = {stage: sum((await lag.of(stage)).values()) for stage in READS}
+            rates = self._rates({stage: sum((await lag.stands(stage)).values()) for stage in READS})
+            members = await lag.members()
+        except Unavailable as why:
+            log.info("lane %s: how its stages stand is not known: %s", self._settings.lane, why)
+            return [{"stage": each, "lag": None, "rate": None, "members": None} for each in READS]
+        return [{"stage": each, "lag": behind[each], "rate": rates[each], "members": members[each]} for each in READS]
 
     def _rates(self, stands: dict[str, int]) -> dict[str, float | None]:
         """Records a second that each stage acknowledged in the last minute; None at the first look."""

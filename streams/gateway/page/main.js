@@ -15,6 +15,7 @@ import { Pause, showStale, showVisit } from "./standing.js";
 import { StoryView, asText } from "./story.js";
 
 const PAGE = 100; // stories of one look-up
+const MEMBERS = 200; // articles of a story: as many as it lists
 const AT_LEAST = 12; // stories on the screen, if asking for more pages finds them
 const PAGES = 5; // that are asked for at once to get there
 const AGAIN_MS = 2000; // after a look-up that failed
@@ -250,6 +251,7 @@ class Page {
     document.body.classList.add("reading");
     byId("story").hidden = false;
     byId("story").scrollTop = 0;
+    this.pause.leave();
     this.view.begin(id);
     this.cards.select(id);
     void this.fetchStory(true, BEHIND_TRIES);
@@ -266,7 +268,7 @@ class Page {
     const id = this.state.open;
     if (!id) return;
     try {
-      const found = await get(`/v1/stories/${encodeURIComponent(id)}`, this.laneParams());
+      const found = await get(`/v1/stories/${encodeURIComponent(id)}`, this.laneParams({ limit: MEMBERS }));
       if (id !== this.state.open) return;
       this.takeIn([found.story]);
       this.view.show(found);

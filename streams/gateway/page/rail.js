@@ -159,9 +159,7 @@ function grouped(items) {
 export function showHealth(node, health, now) {
   const rows = health.stages.map((each) => h("tr", { class: each.members === 0 ? "bad" : null },
     h("th", { scope: "row" }, say(`stages.${each.stage}`)),
-    h("td", {}, each.rate === null ? "—" : count(each.rate)),
-    h("td", {}, count(each.lag)),
-    h("td", {}, each.members === null ? "—" : count(each.members))));
+    [each.rate, each.lag, each.members].map((value) => h("td", {}, value === null ? "—" : count(value)))));
   node.querySelector("tbody").replaceChildren(...rows);
   const fact = (name, value) => h("div", {}, h("dt", {}, say(name)), h("dd", {}, value));
   const facts = [fact("lane", bdi(health.lane))];

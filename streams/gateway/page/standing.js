@@ -47,10 +47,15 @@ export class Pause {
     if (!this.asked) this.resumed();
   }
 
+  /** The pointer went over the list only to open a story. */
+  leave() {
+    this.moved = -Infinity;
+  }
+
   /** The reader asked for what waits. */
   release() {
     if (this.asked) this.toggle();
-    this.moved = -Infinity;
+    this.leave();
     document.activeElement?.blur();
     getSelection().removeAllRanges();
   }
