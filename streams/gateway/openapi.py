@@ -19,6 +19,7 @@ __all__ = ["READ", "Described", "answered", "document", "ref"]
 READ: list[dict[str, list[str]]] = [{"readToken": []}, {}]  # needed only where the settings list read tokens
 _TYPES = (RawArticle, EnrichedArticle, Story, Trend, Alert, Feedback, ProblemDocument)
 _NAMED = re.compile(r"{(\w+)(?::\w+)?}")
+_WORDS = re.compile(r"[^\w.]+")
 _ABOUT = """Articles go in by POST /v1/articles; streams (Server-Sent Events) and look-ups come out. Every route takes \
 `lane`; the gateway's own lane is meant where none is given. Errors are application/problem+json (RFC 9457)."""
 
@@ -91,7 +92,7 @@ def _of_docstring(route: BaseRoute) -> dict[str, Any]:
     assert isinstance(route, Route)  # noqa: S101 - see above
     summary, _, description = (inspect.getdoc(route.endpoint) or "").partition("\n\n")
     operation: dict[str, Any] = {
-        "operationId": route.name.strip("_"),
+        "operationId": _WORDS.sub("-", route.path.removeprefix("/v1")).strip("-"),
         "summary": " ".join(summary.split()),
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
