@@ -28,24 +28,13 @@ def serve(
     import asyncio
 
     import uvloop
-    from platformdirs import user_cache_path
     from prometheus_client import CollectorRegistry, ProcessCollector
 
-    from agents.normalize.identity import identify
-    from agents.normalize.words import Words
     from deploy.console import say
-    from deploy.feeds import KnownSources, feed_health
+    from deploy.gateway import parts_of
     from streams import lanes
-    from streams.gateway.app import Part, application
-    from streams.gateway.atom import Atom
-    from streams.gateway.feedback import Verdicts
-    from streams.gateway.lookups import Lookups
-    from streams.gateway.page import Page
-    from streams.gateway.push import Push
+    from streams.gateway.app import application
     from streams.gateway.server import Server, listen
-    from streams.gateway.sse import Streams
-    from streams.gateway.standing import Standing
-    from streams.gateway.stores import Stores
     from streams.security import read_security
     from streams.settings import Settings
 
@@ -55,22 +44,10 @@ def serve(
 
     async def work() -> None:
         await (lanes.ensure if settings.lane == "live" else lanes.require)(settings)
-        words, sources = Words.shipped(), KnownSources(settings)
-        stores = Stores(settings, user_cache_path("khabar") / "gateway", words, words.version)
-        parts: list[Part] = [
-            stores,
-            Lookups(stores, sources, words),
-            Atom(stores, sources, words),
-            Streams(settings, sources, words, registry),
-            Push(settings, lambda article: identify(article).id, registry),
-            Verdicts(settings),
-            Standing(settings, feed_health),
-            Page(),
-        ]  # each part of the gateway adds its line here
         listening = listen(settings.gateway_host, settings.gateway_port)
         name, number = listening.getsockname()[:2]
         where = f"http://{f'[{name}]' if ':' in name else name}:{number}"
-        app = application(settings, parts, registry)
+        app = application(settings, parts_of(settings, registry), registry)
         await Server(app, lambda: say(f"lane {settings.lane} is served at {where}")).serve([listening])
 
     # Not with TLS: uvloop takes 30 s, its whole shutdown timeout, to close about one connection in 30.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 import sys
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from schemas import Misconfigured
 
@@ -18,6 +20,8 @@ __all__ = ["Server", "listen"]
 
 _GRACE_S = 20  # for requests under way at the end; Kubernetes kills after 30, and no push waits longer than 10
 _KEEP_ALIVE_S = 75  # longer than the 60 s after which proxies drop an idle connection, so that they never race with us
+_HEAD_S = 15.0  # from a connection's or a request's first byte to the end of its head
+_HEAD_BYTES = 64 * 1024  # the longest honest ones, with cookies and tokens, have some 8 KB
 _SEND_BUFFER = (
     128 * 1024
 )  # bytes; a stream of 150 KB/s to a client 100 ms away needs 15 KB, the system takes up to 4 MB
@@ -26,7 +30,11 @@ _CONNECTIONS = 10_000  # open at once; more get 503. Each stream is one, and hol
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; raises Misconfigured if that cannot be."""
+    """A socket that listens there, and leave to open as many connections; raises Misconfigured if that cannot be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS + 1_000 if hard == resource.RLIM_INFINITY else min(hard, _CONNECTIONS + 1_000)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as bad:
@@ -49,6 +57,47 @@ def listen(host: str, port: int) -> socket.socket:
     return found
 
 
+class _Connection(HttpToolsProtocol):
+    """uvicorn's connection, which alone would wait for a request for ever, and take a head of any size."""
+
+    _timer: asyncio.TimerHandle | None = None  # there is one while a head is awaited
+    _head = 0  # bytes of it that are there
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._have_head()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._timer is not None:
+            self._head += len(data)
+            if self._head > _HEAD_BYTES:
+                self._have_head()
+                self.send_400_response(f"The head of the request is over {_HEAD_BYTES} bytes.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._have_head()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        self._have_head()
+        self._head = 0
+        self._timer = self.loop.call_later(_HEAD_S, self.transport.close)
+
+    def _have_head(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
 class Server(uvicorn.Server):
     """`await Server(app, started).serve([listening])` serves until SIGTERM, SIGINT or `should_exit`.
 
@@ -58,6 +107,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: Starlette, started: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
+            http=_Connection,
             lifespan="off",  # see `serve`
             ws="none",
             log_config=None,  # ours

@@ -1,6 +1,7 @@
 """The frame: what every request meets, whatever part answers it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -14,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from schemas import Misconfigured, Unavailable
+from streams.gateway import server
 from streams.gateway.app import Part
 from streams.gateway.server import listen
 from streams.settings import Settings
@@ -192,8 +194,7 @@ async def test_the_end_waits_for_answers_and_ends_streams(serving: Any, client: 
         assert await stream.content.readline() == b"begun\n"
         slow = asyncio.create_task(client.get(url + "/v1/slow"))
         await part.asked.wait()
-        server = serving.running[-1][0]
-        server.should_exit = True
+        serving.running[-1][0].should_exit = True
         assert await stream.content.read() == b"ended\n"
         async with await slow as answer:
             assert await answer.text() == "late, but there"
@@ -204,3 +205,50 @@ async def test_the_end_waits_for_answers_and_ends_streams(serving: Any, client: 
 def test_a_port_that_is_taken_is_said() -> None:
     with listen("127.0.0.1", 0) as taken, pytest.raises(Misconfigured, match="give another --port"):
         listen("127.0.0.1", taken.getsockname()[1])
+
+
+async def talk(url: str, said: bytes) -> tuple[bytes, float]:
+    """What a connection answers to these bytes until it is closed, and after how long."""
+    began = time.monotonic()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    writer.write(said)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    return answer, time.monotonic() - began
+
+
+async def test_who_does_not_get_on_with_a_request_is_not_waited_for(
+    serving: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_HEAD_S", 0.3)
+    url = await serving([Example()])
+    for said in (b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"):
+        answer, seconds = await talk(url, said)
+        assert answer == b""
+        assert 0.2 < seconds < 2
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answer, seconds = await talk(url, whole + whole[:20])  # the second request of a connection as well
+    assert answer.count(b"200 OK") == 1
+    assert seconds < 2
+    async with client.get(url + "/v1/slow") as response:  # half a second: only the head has to be quick
+        assert response.status == 200
+
+
+async def test_a_head_without_end_is_cut(serving: Any) -> None:
+    url = await serving([Example()])
+    for said in (b"GET /" + b"a" * 70_000, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 11_000):
+        answer, _ = await talk(url, said)
+        assert answer.startswith(b"HTTP/1.1 400")
+
+
+async def test_the_description_is_whole_and_the_page_shows_it(serving: Any, client: Any) -> None:
+    url = await serving([Example()])
+    async with client.get(url + "/openapi.json") as answer:
+        described = await answer.json()
+    async with client.get(url + "/docs") as answer:
+        shown = await answer.text()
+    assert list(described["paths"]) == ["/v1/away", "/v1/bug", "/v1/endless", "/v1/example", "/v1/slow"]
+    assert "<script" not in shown
+    assert " style=" not in shown
+    for path in described["paths"]:
+        assert f"<code>{path}</code>" in shown
