@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     )
     gateway_rate: Annotated[int, Field(ge=0)] = Field(
         100,
-        description="requests a second that one address may make of khabar serve; 0 is any number",
+        description="requests a second that one address may make of khabar serve; 0 (any) behind a proxy, which is one",
     )
     push_tokens: Tokens = Field(
         default_factory=dict,

@@ -14,9 +14,15 @@ from starlette.routing import BaseRoute, Route
 from schemas import Alert, EnrichedArticle, Feedback, RawArticle, Story, Trend
 from streams.gateway.problem import PROBLEM_JSON, ProblemDocument
 
-__all__ = ["READ", "Described", "answered", "document", "ref"]
+__all__ = ["LANE", "READ", "Described", "answered", "document", "ref"]
 
 READ: list[dict[str, list[str]]] = [{"readToken": []}, {}]  # needed only where the settings list read tokens
+LANE = {
+    "name": "lane",
+    "in": "query",
+    "description": "the lane that is meant; the gateway's own if none is given",
+    "schema": {"type": "string"},
+}
 _TYPES = (RawArticle, EnrichedArticle, Story, Trend, Alert, Feedback, ProblemDocument)
 _NAMED = re.compile(r"{(\w+)(?::\w+)?}")
 _WORDS = re.compile(r"[^\w.]+")
@@ -95,8 +101,11 @@ def _of_docstring(route: BaseRoute) -> dict[str, Any]:
         "operationId": _WORDS.sub("-", route.path.removeprefix("/v1")).strip("-"),
         "summary": " ".join(summary.split()),
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in _NAMED.findall(route.path)
+            *(
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in _NAMED.findall(route.path)
+            ),
+            LANE,
         ],
         "responses": answered({200: ("What was asked for.", None)}, {404: "There is none such."}),
     }

@@ -15,7 +15,7 @@ from streams.settings import Settings
 
 def test_everything_that_it_answers_is_described() -> None:
     described = document(parts_of(Settings(), CollectorRegistry()))
-    assert {"/v1/articles", "/v1/stories", "/v1/stream/stories"} <= set(described["paths"])
+    assert {"/v1/articles", "/v1/stories", "/v1/stream/{stream}"} <= set(described["paths"])
     operations = [each for item in described["paths"].values() for each in item.values()]
     ids = [each["operationId"] for each in operations]
     assert len(ids) == len(set(ids))

@@ -75,26 +75,20 @@ def gateway(settings: Settings, log: Path) -> Iterator[tuple[subprocess.Popen[by
         process.wait(10)
 
 
-async def serve(push: Push, settings: Settings) -> tuple[Server, asyncio.Task[None], str]:
-    """A gateway in this process, to be ended by its `should_exit`."""
-    listening, started = listen("127.0.0.1", 0), asyncio.Event()
-    server = Server(application(settings, [push], CollectorRegistry()), started.set)
-    task = asyncio.create_task(server.serve([listening]))
-    async with asyncio.timeout(30):
-        await started.wait()
-    return server, task, f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-
 @pytest.fixture
 async def pushing() -> AsyncIterator[Callable[..., Any]]:
     """`url = await pushing(settings, Limits(…))`: a gateway that takes articles until the test ends."""
     running: list[tuple[Server, asyncio.Task[None]]] = []
 
     async def start(settings: Settings, limits: Limits | None = None) -> str:
-        push = Push(settings, lambda each: identify(each).id, CollectorRegistry(), limits)
-        server, task, url = await serve(push, settings)
-        running.append((server, task))
-        return url
+        registry = CollectorRegistry()
+        push = Push(settings, lambda each: identify(each).id, registry, limits)
+        listening, started = listen("127.0.0.1", 0), asyncio.Event()
+        server = Server(application(settings, [push], registry), started.set)
+        running.append((server, asyncio.create_task(server.serve([listening]))))
+        async with asyncio.timeout(60):
+            await started.wait()
+        return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
     yield start
     for server, task in running:
@@ -145,6 +139,11 @@ async def test_a_batch_is_answered_record_by_record_and_the_good_ones_are_taken(
     assert [each["error"].get("pointer") for each in said["records"] if "error" in each] == [
         None, "#/source", "#/published_at",
     ]  # fmt: skip
+    async with client.get(url + "/metrics") as answer:
+        counted = await answer.text()
+    for outcome, count in (("taken", 3), ("invalid", 1), ("undated", 1), ("not-json", 1)):
+        sample = f'khabar_push_records_total{{outcome="{outcome}",source="sahifa.example"}} {count}.0'
+        assert sample in counted
     kept = await raw(settings)
     assert [orjson.loads(value)["source_id"] for _, value in sorted(kept, key=lambda each: each[1])] == ["1", "1", "4"]
     same = [value for key, value in kept if key == b"sahifa.example\n1"]
