@@ -1,10 +1,10 @@
 """How unusual it is that so many texts name a thing, against what its own past lets one expect.
 
 The past is a share: of so many texts of the last week, so many named the thing. That share of the texts of the window
-is what is expected, so that a night, a Friday or a new feed makes no name rise. Since the share is an estimate, and news
-come in clumps, the count is taken for negative binomial (a Poisson count whose rate has a gamma distribution: Gelman and
-others, Bayesian Data Analysis, 3rd ed., 2.6), and the score is its deviance residual (McCullagh and Nelder, Generalized
-Linear Models, 2nd ed., 2.4.3): about so many standard deviations.
+is what is expected, so that a night, a Friday or a new feed makes no name rise. Since the share is an estimate, and
+news come in clumps, the count is taken for negative binomial (a Poisson count whose rate has a gamma distribution:
+Gelman and others, Bayesian Data Analysis, 3rd ed., 2.6), and the score is its deviance residual (McCullagh and Nelder,
+Generalized Linear Models, 2nd ed., 2.4.3): about so many standard deviations.
 """
 
 from math import log, sqrt
