@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas import Lane
+from schemas import Lane, Unavailable
 from streams import cluster
 from streams.gateway.readers import in_thread
 from streams.gateway.store import Change, Store
@@ -119,6 +119,7 @@ class Filling:
             self.left = sum(max(0, self._ends[each] - positions[each]) for each in partitions)
             self.caught_up = self.caught_up or not self.left
             if time.monotonic() - watched > _WATCH_S:
-                if await identity(self._settings) != self._lane or await self._there() != there:
-                    raise Another("it was made anew, or has other topics now")
+                with suppress(Unavailable):  # what is held can be asked for while the broker is away
+                    if await identity(self._settings) != self._lane or await self._there() != there:
+                        raise Another("it was made anew, or has other topics now")
                 watched = time.monotonic()

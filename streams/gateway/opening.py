@@ -23,6 +23,7 @@ _VERSION = 1
 # A tombstone stands in a compacted topic for at least a day (delete.retention.ms); a file that was away for longer may
 # have missed one.
 _AWAY_S = 20 * 3600.0
+_WHERE = "it lies where XDG_CACHE_HOME says, by default in ~/.cache"
 _SLOTS = 16  # gateways of one lane and user on one machine; each has a file of its own
 # A quarter of what fits into memory anyway; the default of 2 MB makes every look at the index a look at the disk.
 _CACHE_KIB = 64 * 1024
@@ -51,7 +52,7 @@ def opened(
             with _connected(mine, dict(about) | {"terms": terms.version}) as database:
                 yield Store(database, mine, terms, bounds or Bounds())
     except OSError as bad:
-        raise Misconfigured(f"{path} cannot be made: {bad.strerror}; it lies where XDG_CACHE_HOME says, by default ~/.cache") from None
+        raise Misconfigured(f"{path} cannot be made: {bad.strerror}; {_WHERE}") from None
 
 
 def remove(path: Path) -> None:
@@ -102,7 +103,7 @@ def _look(path: Path, about: Mapping[str, str], *, new: bool = False) -> tuple[s
         if damaged(bad) and not new:
             return database, f"it is damaged ({bad})"
         database.close()
-        raise Misconfigured(f"{path} cannot be used: {bad}; it lies where XDG_CACHE_HOME says, by default ~/.cache") from None
+        raise Misconfigured(f"{path} cannot be used: {bad}; {_WHERE}") from None
 
 
 def _make(database: sqlite3.Connection, about: Mapping[str, str]) -> None:
