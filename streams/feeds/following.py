@@ -21,13 +21,13 @@ from streams.feeds import articles
 from streams.feeds.articles import Canonical
 from streams.feeds.errors import FeedFailed
 from streams.feeds.fetching import Fetched, Fetcher, Limits, opened
-from streams.feeds.items import Document, Wishes
+from streams.feeds.items import Document, Item, Wishes
 from streams.feeds.pages import Page, Pages
 from streams.feeds.polling import Pace, next_poll
 from streams.feeds.reading import Reader
 from streams.feeds.sources import Feed
 from streams.feeds.state import Item as Delivered
-from streams.feeds.state import State, Status
+from streams.feeds.state import Missed, State, Status
 from streams.publishing import Publisher, Record, record_of
 from streams.settings import Settings
 
@@ -35,6 +35,9 @@ __all__ = ["Follower", "Rules", "follower"]
 
 log = logging.getLogger(__name__)
 
+# Seconds until a page that could not be had is asked for again, the first time, the second, and the last: most outages
+# are over by then, and a reader of old news is few. Longer lists ask a broken site for what nobody waits for any more.
+_AGAIN = (600.0, 2_400.0, 9_600.0)
 _TOGETHER = 100  # items that are sent before they are remembered: what a kill may repeat of one feed
 _FAR = 2 * 86_400.0  # a next poll beyond this was written under another clock
 _LONGEST_DETAIL = 500  # characters
@@ -48,6 +51,14 @@ class Rules:
     since: datetime | None = None  # items dated before are left out of a feed's first poll
     pages: bool = True  # whether pages are read where a feed has only leads
     pace: Pace = field(default_factory=Pace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """What of an item is kept until its page can be had."""
+
+    item: Item
+    late: bool
 
 
 class Reading(Protocol):
@@ -123,6 +134,7 @@ class Follower:
         try:
             fetched = await self._fetcher.get(feed.url, etag=status.etag, modified=status.modified)
             new = await self._read(number, feed, status, fetched)
+            new += await self._read_missed(number, feed, status)
             status.interval = wait = pace.after_success(interval, new=new > 0)
             at_least = None if fetched.max_age is None else min(fetched.max_age, pace.longest)
         except FeedFailed as bad:
@@ -201,12 +213,17 @@ class Follower:
             else:
                 dated = articles.date_of(item, None, feed.source.zone)
                 asked = self._rules.pages and articles.lead_only(item) and not (first and self._too_old(dated))
-                page = await self._pages.get(item.link) if asked and item.link else None
+                page, missed = await self._page(item) if asked else (None, False)
                 dated = articles.date_of(item, page, feed.source.zone)
                 if first and self._too_old(dated):
                     self._state.delivered(number, [Delivered(key, version, item.guid, None)], self._now())
                     continue
-                article = articles.article_of(feed, item, key, page, dated, url, first or self._late(dated))
+                late = first or self._late(dated)
+                article = articles.article_of(feed, item, key, page, dated, url, late)
+                if missed:
+                    self._miss(number, key, version, _Waiting(item=item, late=late), 0)
+                elif asked:
+                    self._state.settle(number, key)
                 if not (article.title or article.body or article.lead):
                     continue
             record = record_of(article)
@@ -221,6 +238,37 @@ class Follower:
         self._state.on_feed(number, items, self._now())
         status.shared = json.dumps(sorted(shared))
         return sent, left_out
+
+    async def _page(self, item: Item) -> tuple[Page | None, bool]:
+        """The page of an item, if there is one; whether it was missed, and may be had another time."""
+        try:
+            return (await self._pages.get(item.link), False) if item.link else (None, False)
+        except FeedFailed:
+            return None, True
+
+    def _miss(self, number: int, key: str, version: str, waiting: _Waiting, tries: int) -> None:
+        due = self._now() + _AGAIN[tries]
+        self._state.miss(number, Missed(key, version, msgspec.json.encode(waiting), tries, due))
+
+    async def _read_missed(self, number: int, feed: Feed, status: Status) -> int:
+        """Ask again for pages that could not be had, and send the articles that are whole now; how many."""
+        sent = 0
+        for key, version, kept, tries, _ in self._state.missed(number, self._now()):
+            waiting = msgspec.json.decode(kept, type=_Waiting)
+            page, missed = await self._page(waiting.item)
+            if missed and tries + 1 < len(_AGAIN):
+                self._miss(number, key, version, waiting, tries + 1)
+                continue
+            known = self._state.known(number, key)
+            canceled = self._state.known(number, f"canceled:{waiting.item.guid}") is not None
+            if page is not None and page.text and known is not None and known.version == version and not canceled:
+                dated = articles.date_of(waiting.item, page, feed.source.zone)
+                article = articles.article_of(feed, waiting.item, key, page, dated, known.url, waiting.late)
+                if (record := record_of(article)) is not None:
+                    delivered = Delivered(key, version, waiting.item.guid, article.url)
+                    sent += await self._deliver(number, status, [record], [delivered])
+            self._state.settle(number, key)
+        return sent
 
     async def _deliver(self, number: int, status: Status, records: list[Record], arriving: list[Delivered]) -> int:
         if not records:

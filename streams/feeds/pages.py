@@ -32,6 +32,7 @@ _ROBOTS_RETRY = 3_600.0  # after a server error, which forbids all until then
 _DELAY = 1.0
 _LONGEST_DELAY = 30.0
 _HOSTS = 10_000  # that are remembered
+_PASSING = ("timeout", "connection", "dns", "robots", "http-429")  # failures that may pass, as those of a server do
 _WORD = AGENT.partition("/")[0]
 _DATES = (
     '//meta[@property="article:published_time" or @itemprop="datePublished" or @name="datePublished" '
@@ -79,7 +80,8 @@ class Pages:
         self._hosts: dict[str, _Host] = {}
 
     async def get(self, url: str) -> Page | None:
-        """The page, None where robots.txt forbids it or it cannot be had or read; waits until it is the host's turn."""
+        """The page, None where robots.txt forbids it, it is not there, or nothing can be read from it; waits until it
+        is the host's turn. Raises FeedFailed where another time may do better."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._hosts and len(self._hosts) >= _HOSTS:
@@ -89,7 +91,9 @@ class Pages:
             async with host.lock:
                 if self._clock() >= host.hold_until:
                     await self._read_robots(origin, host)
-                if host.rules is None or not host.rules.can_fetch(url, _WORD):
+                if host.rules is None:
+                    raise FeedFailed("robots", f"{origin}/robots.txt cannot be had, and forbids all until it can")
+                if not host.rules.can_fetch(url, _WORD):
                     log.info("robots.txt does not let us read %s", url)
                     return None
                 await asyncio.sleep(max(0.0, host.free_at - self._clock()))
@@ -101,6 +105,8 @@ class Pages:
             return await self._reading.page(fetched)
         except FeedFailed as bad:
             log.info("%s cannot be read: %s", url, bad)
+            if bad.kind in _PASSING or bad.kind.startswith("http-5"):
+                raise
             return None
 
     async def _read_robots(self, origin: str, host: _Host) -> None:

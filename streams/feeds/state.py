@@ -16,10 +16,10 @@ import orjson
 from schemas import Misconfigured
 from streams.feeds.sources import Feed, Source
 
-__all__ = ["Item", "State", "Status", "opened"]
+__all__ = ["Item", "Missed", "State", "Status", "opened"]
 
-# Raised with every change of the tables; a state of another version is refused.
-_VERSION = 1
+# Raised with every change of the tables; an older state is brought up to it, one of a later version is refused.
+_VERSION = 2
 # An item that has been off its feed for so long is forgotten, and would be sent again. Deduplicate remembers as long.
 _REMEMBERED = 90 * 86_400.0
 
@@ -54,6 +54,16 @@ class Item(NamedTuple):
     url: str | None
 
 
+class Missed(NamedTuple):
+    """An item that went out without its page, which could not be had: to be asked for again at `due`."""
+
+    key: str
+    version: str
+    item: bytes  # as streams.feeds.following wrote it
+    tries: int  # so far
+    due: float
+
+
 _COLUMNS = tuple(field.name for field in fields(Status))
 _SCHEMA = f"""
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -66,6 +76,12 @@ CREATE TABLE items (
     PRIMARY KEY (feed, key)
 ) WITHOUT ROWID;
 CREATE INDEX items_guid ON items (feed, guid);
+"""
+_SCHEMA_2 = """
+CREATE TABLE missed (
+    feed INTEGER NOT NULL, key TEXT NOT NULL, version TEXT NOT NULL, item BLOB NOT NULL, tries INTEGER NOT NULL,
+    due REAL NOT NULL, PRIMARY KEY (feed, key)
+) WITHOUT ROWID;
 """
 
 
@@ -145,6 +161,23 @@ class State:
             )
             self._database.execute("DELETE FROM items WHERE feed = ? AND seen < ?", (feed, now - _REMEMBERED))
 
+    def miss(self, feed: int, missed: Missed) -> None:
+        """Keep that a page has to be asked for again."""
+        with self._database:
+            self._database.execute("INSERT OR REPLACE INTO missed VALUES (?, ?, ?, ?, ?, ?)", (feed, *missed))
+
+    def missed(self, feed: int, now: float) -> list[Missed]:
+        """The pages that are due."""
+        rows = self._database.execute(
+            "SELECT key, version, item, tries, due FROM missed WHERE feed = ? AND due <= ? ORDER BY due", (feed, now)
+        )
+        return [Missed(*row) for row in rows]
+
+    def settle(self, feed: int, key: str) -> None:
+        """Forget that a page was missed."""
+        with self._database:
+            self._database.execute("DELETE FROM missed WHERE feed = ? AND key = ?", (feed, key))
+
     def health(self) -> list[tuple[Feed, Status]]:
         """Every followed feed and where it stands, in the order in which they were given first."""
         rows = self._database.execute(
@@ -186,10 +219,11 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
         database.execute("PRAGMA synchronous = NORMAL")  # safe against kill; what a power cut takes is fetched again
         database.execute("PRAGMA busy_timeout = 10000")
         (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        if version < _VERSION:
+            made = _SCHEMA_2 if version else _SCHEMA + _SCHEMA_2
+            database.executescript(f"BEGIN; {made} PRAGMA user_version = {_VERSION}; COMMIT;")
             version = _VERSION
     except sqlite3.DatabaseError as bad:
         raise Misconfigured(f"{path} cannot be used ({bad}); remove it, or give another with --state") from None
     if version != _VERSION:
-        raise Misconfigured(f"{path} is of another version of Khabar; remove it, or give another with --state")
+        raise Misconfigured(f"{path} is of a later version of Khabar; remove it, or give another with --state")

@@ -68,5 +68,17 @@ def test_a_file_that_is_no_state_is_told(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="follow feeds with `khabar follow`"), opened(tmp_path / "t", alone=False):
         pass
     sqlite3.connect(tmp_path / "u").execute("PRAGMA user_version = 99").connection.close()
-    with pytest.raises(Misconfigured, match="another version"), opened(tmp_path / "u", alone=True):
+    with pytest.raises(Misconfigured, match="of a later version"), opened(tmp_path / "u", alone=True):
         pass
+
+
+def test_a_state_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    with opened(tmp_path / "s", alone=True) as state:
+        number = state.follow(FEEDS)[FEEDS[0].url]
+        state.delivered(number, [Item("k", "v", None, None)], 1.0)
+    old = sqlite3.connect(tmp_path / "s")
+    old.executescript("DROP TABLE missed; PRAGMA user_version = 1")
+    old.close()
+    with opened(tmp_path / "s", alone=True) as state:
+        assert state.known(number, "k") is not None
+        assert state.missed(number, 1e10) == []
