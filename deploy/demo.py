@@ -214,7 +214,7 @@ async def _run(
             raise Unavailable(f"{told}. The workers' last words:\n{said}") from None
         screen.hints(settings, live, once=True, local=local)
 
-    await _with_workers(live, words.append, follow())
+    await _with_workers(live, words.append, follow(), *(() if once else ("trends",)))
 
 
 async def _travel(settings: Settings, archive: Archive, watch: Watch, screen: Screen) -> None:
@@ -271,9 +271,14 @@ async def _show_arrivals(settings: Settings, screen: Screen, count: int) -> None
                 return
 
 
-async def _with_workers(settings: Settings, say: Callable[[str], None], job: Coroutine[None, None, None]) -> None:
-    """Do the job while the stages run as children of this process; they have stopped when this returns or raises."""
-    supervisor = supervisor_of(tuple(READS), settings)
+async def _with_workers(
+    settings: Settings, say: Callable[[str], None], job: Coroutine[None, None, None], *views: str
+) -> None:
+    """Do the job while the stages and these views run as children of this process.
+
+    They have stopped when this returns or raises.
+    """
+    supervisor = supervisor_of((*READS, *views), settings)
     supervisor.say = say
     working = asyncio.create_task(supervisor.run())
     doing = asyncio.create_task(job)

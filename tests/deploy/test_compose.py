@@ -22,8 +22,8 @@ from ruamel.yaml import YAML
 
 from deploy.cli import app
 from deploy.kafka_jars import KAFKA_VERSION
+from streams.lag import READS, VIEWS
 from streams.settings import LOCAL_BROKER, Settings
-from streams.stage import STAGES
 from streams.topics import TABLE
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_the_compose_file_follows_the_compose_specification(compose: Any) -> Non
 
 def test_every_stage_has_a_worker_of_its_own_that_is_started_again(compose: Any) -> None:
     workers = {name: service for name, service in ours(compose).items() if service["command"][0] == "worker"}
-    assert {name: service["command"][1:] for name, service in workers.items()} == {name: [name] for name in STAGES}
+    assert {name: service["command"][1:] for name, service in workers.items()} == {name: [name] for name in (*READS, "trends")}
     assert {service["restart"] for service in workers.values()} == {"unless-stopped"}
 
 
@@ -144,7 +144,7 @@ def healthy(instructions: list[tuple[str, str]], first: int) -> bool:
     return done.returncode == 0
 
 
-@pytest.mark.parametrize("place", range(len(STAGES)))
+@pytest.mark.parametrize("place", range(len((*READS, *VIEWS))))
 def test_the_images_health_is_that_of_whichever_stage_runs_in_it(
     instructions: list[tuple[str, str]], stage: tuple[int, list[HTTPStatus]], place: int
 ) -> None:

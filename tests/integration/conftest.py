@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.broker import Broker
+from streams.lag import READS
 from streams.settings import Settings
 
 
@@ -70,13 +71,13 @@ def broker(make_broker: Callable[..., Broker]) -> Iterator[Broker]:
 
 @pytest.fixture
 def workers(tmp_path: Path) -> Callable[[Settings], AbstractContextManager[None]]:
-    """`with workers(settings):` runs `khabar worker` on that lane; what it says is in the test's folder."""
+    """`with workers(settings):` runs the stages of the way on that lane; what they say is in the test's folder."""
 
     @contextmanager
     def run(settings: Settings) -> Iterator[None]:
         environment = os.environ | settings.environment()
         with (tmp_path / "worker.log").open("ab") as log:
-            command = [sys.executable, "-m", "deploy", "worker"]
+            command = [sys.executable, "-m", "deploy", "worker", *READS]
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
             try:
                 yield

@@ -13,6 +13,8 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from streams.topics import TABLE
+
 pytestmark = pytest.mark.kafka
 
 ROOT = Path(__file__).parents[2]
@@ -124,5 +126,5 @@ async def wait_for_topics(kafka: str, prefix: str, worker: Worker) -> None:
     """Wait until the worker has made the topics of its lane."""
     async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
         deadline = time.monotonic() + 60
-        while len([topic for topic in await consumer.topics() if topic.startswith(f"{prefix}.live.")]) < 8:
+        while len([topic for topic in await consumer.topics() if topic.startswith(f"{prefix}.live.")]) < len(TABLE):
             assert time.monotonic() < deadline, worker.said
