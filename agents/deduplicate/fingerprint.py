@@ -138,8 +138,7 @@ def fingerprint(article: NormalizedArticle) -> Fingerprint | None:
     # Clean text has one space or newline between two tokens.
     tokens = [text.text.replace("\n", " ").split(" ") for text in texts]
     counts = [len(each) for each in tokens]
-    ids = np.fromiter(map(table.__getitem__, chain.from_iterable(tokens)), np.int64, sum(counts))
-    rows = table.rows.take(ids, axis=0)
+    ids, rows = table.rows(chain.from_iterable(tokens), sum(counts))
     facts = rows[:, 1]
     lengths = (facts >> LENGTH & 0xFFFFFF).astype(np.int64)
     keep = (facts & IS_WORD).astype(np.bool_)

@@ -22,7 +22,9 @@ TF = [0, *(round((1 + Decimal(k).ln()) * SCALE) for k in range(1, 65))]
 _PREFIXES = ("وال", "بال", "كال", "فال", "ال", "لل")
 _SUFFIXES = ("ها", "ان", "ات", "ون", "ين", "يه", "ه", "ي")
 _MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0640\u200b-\u200f]")
-_FOLD = str.maketrans("أإآٱىةؤئکی", "اااايهويكي")
+_VARIANTS = "أإآٱىةؤئکی"
+_FOLD = str.maketrans(_VARIANTS, "اااايهويكي")
+_UNFOLDED = re.compile(f"{_MARKS.pattern}|[{_VARIANTS}]")
 
 
 class Idf(NamedTuple):
@@ -35,20 +37,22 @@ class Idf(NamedTuple):
 
 def fold(text: str) -> str:
     """Arabic without vowel signs, variants of a letter as one; clean text stays as it is."""
-    return _MARKS.sub("", text).translate(_FOLD)
+    return text if _UNFOLDED.search(text) is None else _MARKS.sub("", text).translate(_FOLD)
 
 
 def stem(word: str) -> str:
     """Light10 (Larkey, Ballesteros, Connell 2002) of a folded word."""
     if len(word) > 3 and word[0] == "و":
         word = word[1:]
-    for prefix in _PREFIXES:
-        if word.startswith(prefix) and len(word) - len(prefix) >= 2:
-            word = word[len(prefix) :]
-            break
-    for suffix in _SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= 2:
-            word = word[: -len(suffix)]
+    if word.startswith(_PREFIXES):
+        for prefix in _PREFIXES:
+            if word.startswith(prefix) and len(word) - len(prefix) >= 2:
+                word = word[len(prefix) :]
+                break
+    if word.endswith(_SUFFIXES):
+        for suffix in _SUFFIXES:
+            if word.endswith(suffix) and len(word) - len(suffix) >= 2:
+                word = word[: -len(suffix)]
     return word
 
 

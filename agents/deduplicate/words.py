@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable
 from threading import Lock
 
 import numpy as np
@@ -16,16 +18,18 @@ __all__ = ["Words"]
 LIMIT = 500_000
 # The idf of a stem in six of a thousand articles: names of people are rarer, most other words are not.
 RARE = 1300
-# The bits of `Words.rows`.
+# The bits of a row.
 IDF, DIGITS, LEAD = 2, 1 << 1, 1 << 0
 LENGTH, IS_RARE, IS_NUMBER, IS_WORD = 3, 1 << 2, 1 << 1, 1 << 0
 _LONGEST = (1 << 24) - 1
+
+Rows = npt.NDArray[np.uint64]
 
 
 class Words(dict[str, int]):
     """Numbers words as they are met; a row says what is known of each. A cache of pure functions of the word.
 
-    `rows` holds two numbers of 64 bits a word, so that one gather fetches all:
+    A row is two numbers of 64 bits, so that one gather fetches all:
     the hash of its stem, above the stem's idf, whether the stem is a number (a bit is left free for the lead); and
     the hash of the word, above its length, whether it is rare enough for a name, a number, letters or digits at all
     (punctuation is neither). `numbers` are the words that are numbers, as written.
@@ -39,7 +43,9 @@ class Words(dict[str, int]):
         self._unknown = table.unknown
         self.common = table.common
         self.numbers: dict[int, str] = {}
-        self.rows: npt.NDArray[np.uint64] = np.zeros((1 << 14, 2), np.uint64)
+        self._rows: Rows = np.zeros((1 << 14, 2), np.uint64)
+        self._ready = 0  # so many rows are filled in
+        self._new = array("Q")  # the rows after those: numpy takes many at once far quicker
         self._lock = Lock()
 
     @classmethod
@@ -49,13 +55,27 @@ class Words(dict[str, int]):
             cls._shared = cls()
         return cls._shared
 
+    def rows(self, words: Iterable[str], count: int) -> tuple[npt.NDArray[np.int64], Rows]:
+        """The numbers of so many words, and the row of each."""
+        numbers = np.fromiter(map(self.__getitem__, words), np.int64, count)
+        if self._ready < len(self):
+            self._fill_in()
+        return numbers, self._rows.take(numbers, axis=0)
+
+    def _fill_in(self) -> None:
+        with self._lock:
+            end = len(self)
+            while end > len(self._rows):
+                self._rows = np.concatenate((self._rows, np.zeros_like(self._rows)))
+            self._rows[self._ready : end] = np.frombuffer(self._new, np.uint64).reshape(-1, 2)
+            self._new = array("Q")
+            self._ready = end
+
     def __missing__(self, word: str) -> int:
         with self._lock:
             if word in self:
                 return self[word]
             number = len(self)
-            if number == len(self.rows):
-                self.rows = np.concatenate((self.rows, np.zeros_like(self.rows)))
             folded = idf.fold(word)
             stem = idf.stem(folded)
             rarity = self._idf.get(stem, self._unknown)
@@ -63,14 +83,12 @@ class Words(dict[str, int]):
             if is_number:
                 self.numbers[number] = folded
             flags = (
-                IS_WORD * any(map(str.isalnum, word))
+                IS_WORD * (word.isalnum() or any(map(str.isalnum, word)))
                 | IS_NUMBER * is_number
                 | IS_RARE * (rarity >= RARE and not is_number)
             )
-            self.rows[number] = (
-                _hash(stem) << 32 | rarity << IDF | DIGITS * stem[:1].isdigit(),
-                _hash(folded) << 32 | min(len(word), _LONGEST) << LENGTH | flags,
-            )
+            self._new.append(_hash(stem) << 32 | rarity << IDF | DIGITS * stem[:1].isdigit())
+            self._new.append(_hash(folded) << 32 | min(len(word), _LONGEST) << LENGTH | flags)
             self[word] = number
             return number
 
