@@ -120,6 +120,18 @@ class Settings(BaseSettings):
         9464,
         description="port of /metrics and /healthz of the first stage on 127.0.0.1, the others take the next; 0 is off",
     )
+    follow_port: Port = Field(
+        9463,
+        description="port of /metrics and /healthz of khabar follow on 127.0.0.1; 0 is off",
+    )
+    follow_late_after: Annotated[float, Field(ge=0)] = Field(
+        24.0,
+        description="hours from an item's date to its being seen, after which it is marked late and raises no alert",
+    )
+    follow_allow: Names = Field(
+        (),
+        description="hosts whose addresses khabar follow may reach though they are not public; give those of your own",
+    )
     tagger: Literal["crf", "off"] = Field(
         "crf",
         description="what finds the names in a text; off for stories alone, at a tenth of the CPU",
@@ -138,7 +150,7 @@ class Settings(BaseSettings):
     )
     gateway_names: Names = Field(
         (),
-        description="host names of the gateway beside localhost; give those under which a proxy on this machine has it",
+        description="host names that khabar serve answers to beside localhost; give those under which others reach it",
     )
     gateway_rate: Annotated[int, Field(ge=0)] = Field(
         100,

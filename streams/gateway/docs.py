@@ -28,7 +28,8 @@ def page(document: Mapping[str, Any]) -> str:
         [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-            '<title>Khabar: the gateway</title><link rel="stylesheet" href="/docs/style.css"></head><body>',
+            '<title>Khabar: the gateway</title><link rel="stylesheet" href="/docs/style.css">',
+            '<link rel="icon" href="data:,"></head><body>',
             f"<h1>Khabar <small>{escape(info['version'])}</small></h1><p>{escape(info['description'])}</p>",
             '<p>The same for programs: <a href="/openapi.json">openapi.json</a></p>',
             *(part for path, item in document["paths"].items() for part in _path(path, item)),

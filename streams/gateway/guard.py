@@ -57,7 +57,7 @@ class Guard:
         self._rates = _Rates(settings.gateway_rate)
         # A page from anywhere can have its own name point to 127.0.0.1, and the browser of whoever looks at it asks us.
         self._names = None
-        if _LOOPBACK.fullmatch(settings.gateway_host):
+        if settings.gateway_names or _LOOPBACK.fullmatch(settings.gateway_host):
             self._names = {"localhost", "127.0.0.1", "[::1]", settings.gateway_host, *settings.gateway_names}
         self._inner: ASGIApp = self._checked
         if settings.cors_origins:

@@ -56,7 +56,9 @@ def test_the_compose_file_follows_the_compose_specification(compose: Any) -> Non
 
 def test_every_stage_has_a_worker_of_its_own_that_is_started_again(compose: Any) -> None:
     workers = {name: service for name, service in ours(compose).items() if service["command"][0] == "worker"}
-    assert {name: service["command"][1:] for name, service in workers.items()} == {name: [name] for name in (*READS, "trends")}
+    assert {name: service["command"][1:] for name, service in workers.items()} == {
+        name: [name] for name in (*READS, "trends")
+    }
     assert {service["restart"] for service in workers.values()} == {"unless-stopped"}
 
 
@@ -98,7 +100,8 @@ def test_the_broker_is_the_tested_one_and_takes_the_largest_record(compose: Any)
 
 def test_nothing_is_open_to_the_network_and_the_host_finds_the_broker_where_it_looks(compose: Any) -> None:
     published = [port for service in compose["services"].values() for port in service.get("ports", [])]
-    assert published == [f"{LOCAL_BROKER}:{LOCAL_BROKER.rpartition(':')[2]}"]
+    gateway = Settings.model_fields["gateway_port"].default
+    assert published == [f"{LOCAL_BROKER}:{LOCAL_BROKER.rpartition(':')[2]}", f"127.0.0.1:{gateway}:{gateway}"]
     assert f"OUTSIDE://{LOCAL_BROKER}" in compose["services"]["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
 
 
@@ -135,12 +138,11 @@ def stage() -> Iterator[tuple[int, list[HTTPStatus]]]:
         thread.join()
 
 
-def healthy(instructions: list[tuple[str, str]], first: int) -> bool:
-    """What the image's health check says where the first stage's port is this."""
+def healthy(instructions: list[tuple[str, str]], first: int, gateway: int = 1) -> bool:
+    """What the image's health check says where the first stage's port is this, and the gateway's that."""
     command = json.loads(dict(instructions)["HEALTHCHECK"].partition("CMD ")[2])
-    done = subprocess.run(
-        [sys.executable, *command[1:]], env=os.environ | {"KHABAR_METRICS_PORT": str(first)}, capture_output=True
-    )
+    ports = {"KHABAR_METRICS_PORT": str(first), "KHABAR_GATEWAY_PORT": str(gateway)}
+    done = subprocess.run([sys.executable, *command[1:]], env=os.environ | ports, capture_output=True)
     return done.returncode == 0
 
 
@@ -152,6 +154,15 @@ def test_the_images_health_is_that_of_whichever_stage_runs_in_it(
     assert healthy(instructions, port - place)
     status[0] = HTTPStatus.SERVICE_UNAVAILABLE
     assert not healthy(instructions, port - place)
+
+
+def test_the_health_of_an_image_that_runs_the_gateway_is_the_gateways(
+    instructions: list[tuple[str, str]], stage: tuple[int, list[HTTPStatus]]
+) -> None:
+    port, status = stage
+    assert healthy(instructions, 1, port)
+    status[0] = HTTPStatus.SERVICE_UNAVAILABLE
+    assert not healthy(instructions, 1, port)
 
 
 def test_an_image_in_which_no_stage_answers_is_not_healthy(instructions: list[tuple[str, str]]) -> None:

@@ -161,6 +161,13 @@ async def test_a_name_that_is_not_ours_is_refused_on_loopback(serving: Any, clie
             assert answer.status == status
 
 
+async def test_beyond_loopback_names_are_checked_where_there_are_any(serving: Any, client: Any) -> None:
+    for names, status in (((), 200), (("desk.example",), 421)):
+        url = await serving([Example()], Settings(gateway_host="0.0.0.0", gateway_names=names))  # noqa: S104
+        async with client.get(url + "/v1/example", headers={"Host": "evil.example"}) as answer:
+            assert answer.status == status
+
+
 async def test_one_address_may_ask_so_often_and_is_told_when_again(serving: Any, client: Any) -> None:
     url = await serving([Example()], Settings(gateway_rate=1))
     statuses = []
