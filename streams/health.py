@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Protocol
 
-from faust.types import TP
+if TYPE_CHECKING:
+    from faust.types import TP
 
-__all__ = ["Health", "serve"]
+__all__ = ["Health", "Standing", "serve"]
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,16 @@ _STILL_S = 60.0
 # A broker that was not heard for so long does not answer: three rounds of the stage's own asking, which goes on while
 # there is nothing to read. Much less would call a broker that restarts (3 s) or a long pause of Java's an outage.
 _SILENT_S = 15.0
+
+
+class Standing(Protocol):
+    """What knows how a process gets on."""
+
+    def unready(self) -> str | None:
+        """Why nothing can be done now, None if something can."""
+
+    def complaint(self) -> str | None:
+        """What is wrong that a restart may mend, None if nothing is."""
 
 
 class Health:
@@ -88,7 +100,7 @@ class Health:
         return None
 
 
-def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingHTTPServer | None:
+def serve(port: int, health: Standing, metrics: Callable[[], bytes]) -> ThreadingHTTPServer | None:
     """Answer on 127.0.0.1 from a thread of its own; not at all on port 0, nor, with a warning, on one that is taken.
 
     A second worker of a stage on one machine must not fail for that: it works as well unseen.
@@ -127,8 +139,8 @@ def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingH
         server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     except OSError as taken:
         log.warning(
-            "no /metrics and /healthz: port %d: %s (another worker may have it; set KHABAR_METRICS_PORT to another "
-            "first port, or to 0 for none)", port, taken.strerror,
+            "no /metrics and /healthz: port %d: %s (another process may have it; set KHABAR_METRICS_PORT for workers, "
+            "KHABAR_FOLLOW_PORT for khabar follow, to another, or to 0 for none)", port, taken.strerror,
         )  # fmt: skip
         return None
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()

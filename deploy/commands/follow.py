@@ -20,8 +20,9 @@ def follow(
         str | None, typer.Option(help="Leave out of a feed's first poll what is dated before this day or moment.")
     ] = None,
     late_after: Annotated[
-        float, typer.Option(min=0.0, help="Hours from an item's date to its being seen, after which it is marked late.")
-    ] = 24.0,
+        float | None,
+        typer.Option(min=0.0, help="Hours from an item's date to its being seen, after which it is marked late; 24."),
+    ] = None,
     pages: Annotated[
         bool, typer.Option("--pages/--no-pages", help="Read an article's page where its feed has only a lead.")
     ] = True,
@@ -62,23 +63,27 @@ def follow(
     from deploy.console import say
     from deploy.feeds import moment, state_file
     from streams.feeds import Rules, follower, opened, read_feeds
+    from streams.health import serve
     from streams.settings import Settings
 
-    settings = Settings(lane=lane, broker=broker)
+    settings = Settings(lane=lane, broker=broker, follow_late_after=late_after, follow_allow=allow)
     followed = read_feeds(feeds)
-    rules = Rules(late_after=late_after * 3600, since=moment(since, "--since"), pages=pages)
+    rules = Rules(late_after=settings.follow_late_after * 3600, since=moment(since, "--since"), pages=pages)
 
     async def run() -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - we are in one
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         with opened(state or state_file(settings), alone=True) as kept:
-            making = follower(settings, followed, kept, canonical=canonical_url, allowed=allow or (), rules=rules)
+            making = follower(
+                settings, followed, kept, canonical=canonical_url, allowed=settings.follow_allow, rules=rules
+            )
             async with making as it:
+                serve(0 if once else settings.follow_port, it.polls, lambda: it.polls.text(settings.lane))
                 say(f"following {len(followed)} feeds into lane {settings.lane} at {settings.broker}")
                 await (it.once() if once else it.run())
                 failed = sum(status.error is not None for _, status in kept.health())
-                say(f"{it.sent} articles sent, {failed} of {len(followed)} feeds failed; look: khabar feeds")
+                say(f"{it.polls.articles} articles sent, {failed} of {len(followed)} feeds failed; look: khabar feeds")
 
     with suppress(asyncio.CancelledError):  # SIGTERM
         asyncio.run(run())

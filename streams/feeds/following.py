@@ -22,6 +22,7 @@ from streams.feeds.articles import Canonical
 from streams.feeds.errors import FeedFailed
 from streams.feeds.fetching import Fetched, Fetcher, Limits, opened
 from streams.feeds.items import Document, Item, Wishes
+from streams.feeds.metrics import Polls
 from streams.feeds.pages import Page, Pages
 from streams.feeds.polling import Pace, next_poll
 from streams.feeds.reading import Reader
@@ -104,7 +105,7 @@ class Follower:
         self._rules = rules
         self._now = now
         self._chance = random.Random()  # noqa: S311 - for jitter
-        self.sent = 0  # since the start
+        self.polls = Polls(now)
 
     async def run(self) -> None:
         """Poll every feed whenever it is due, until cancelled."""
@@ -120,7 +121,9 @@ class Follower:
 
     async def _for_ever(self, number: int) -> None:
         while True:
-            due = self._state.status(number).next_poll - self._now()
+            at = self._state.status(number).next_poll
+            due = at - self._now()
+            self.polls.due(number, at if due < _FAR else 0.0)
             await asyncio.sleep(due if 0 < due < _FAR else 0)
             await self.poll(number)
 
@@ -137,11 +140,15 @@ class Follower:
             new += await self._read_missed(number, feed, status)
             status.interval = wait = pace.after_success(interval, new=new > 0)
             at_least = None if fetched.max_age is None else min(fetched.max_age, pace.longest)
+            outcome = "new" if new else "same"
         except FeedFailed as bad:
+            outcome = bad.kind
             wait, at_least = self._failed(feed, status, bad)
         except Exception as bad:
             log.exception("%s: a bug", feed.url)
-            wait, at_least = self._failed(feed, status, FeedFailed("bug", repr(bad)))
+            outcome = "bug"
+            wait, at_least = self._failed(feed, status, FeedFailed(outcome, repr(bad)))
+        self.polls.polled(number, outcome, failed=status.error is not None)
         status.next_poll = next_poll(
             self._now(), wait, at_least=at_least, wishes=self._wishes(status), chance=self._chance
         )
@@ -277,7 +284,7 @@ class Follower:
         self._state.delivered(number, arriving, self._now())
         sent = len(records)
         status.sent += sent
-        self.sent += sent
+        self.polls.articles += sent
         records.clear()
         arriving.clear()
         return sent
