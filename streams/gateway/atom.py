@@ -22,6 +22,7 @@ from schemas import to_rfc3339
 from streams.gateway import questions
 from streams.gateway.answers import PAGED, ask, cursor, known, limit_of, tagged, token
 from streams.gateway.app import Part
+from streams.gateway.described import FEEDS
 from streams.gateway.filters import FILTERS, PERIOD, Filter, Sources
 from streams.gateway.questions import Judge, Key, Page
 from streams.gateway.stores import Stores
@@ -45,6 +46,8 @@ _MARKS = {"rtl": "\u200f", "ltr": "\u200e"}
 
 class Atom(Part):
     """The feeds of a lane."""
+
+    paths = FEEDS
 
     def __init__(self, stores: Stores, sources: Sources, words: Words) -> None:
         self._stores = stores

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas import Lane, Unavailable
 from streams import cluster
-from streams.gateway.readers import in_thread
 from streams.gateway.store import Change, Store
+from streams.gateway.tasks import in_thread
 from streams.kafka import errors, make_admin, make_consumer, running
 from streams.read import line_of, read_topic
 from streams.settings import Settings

@@ -32,6 +32,7 @@ from streams.gateway.answers import (
     token,
 )
 from streams.gateway.app import Part
+from streams.gateway.described import LOOKUPS, TYPES
 from streams.gateway.filters import FILTERS, PERIOD, Filter
 from streams.gateway.questions import Found, Judge, Page
 from streams.gateway.stores import Stores
@@ -69,6 +70,9 @@ class Outlet(Protocol):
 
 class Lookups(Part):
     """The routes under /v1 that look things up."""
+
+    paths = LOOKUPS
+    types = TYPES
 
     def __init__(self, stores: Stores, sources: Mapping[str, Outlet], words: Words) -> None:
         self._stores = stores

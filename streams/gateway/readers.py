@@ -8,29 +8,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from schemas import Unavailable
 
-__all__ = ["Readers", "in_thread"]
+__all__ = ["Readers"]
 
 _THREADS = 2  # SQLite works without the interpreter's lock, the rest of an answer with it: more would not be quicker
 _WAITING = 64  # questions in line; one more would wait for longer than whoever asks
 _PATIENCE_S = 5.0  # for one question; the slowest that a test asks of 100,000 articles takes a tenth of it
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock: some tens of microseconds
 
-P = ParamSpec("P")
 T = TypeVar("T")
-
-
-async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """As asyncio.to_thread, but done with when it returns, also where it is cancelled: nobody then closes under it."""
-    working = asyncio.create_task(asyncio.to_thread(function, *args, **kwargs))
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await asyncio.wait([working])
-        raise
 
 
 class Readers:

@@ -16,8 +16,9 @@ from streams.gateway.app import Part
 from streams.gateway.filling import Another, Filling, identity
 from streams.gateway.index import Terms
 from streams.gateway.opening import damaged, opened, remove
-from streams.gateway.readers import Readers, in_thread
+from streams.gateway.readers import Readers
 from streams.gateway.store import Bounds
+from streams.gateway.tasks import cancelled, in_thread
 from streams.gateway.words import Words
 from streams.settings import Settings
 
@@ -154,9 +155,7 @@ class Stores(Part):
             try:
                 yield
             finally:
-                closing.cancel()
-                for lane in list(self._open):
-                    self._close(lane)
+                await cancelled({closing, *(task for _, task in self._open.values())})
 
     async def _close_idle(self) -> None:
         while True:
@@ -169,8 +168,9 @@ class Stores(Part):
         return [lane for lane in self._open if lane != self._settings.lane]
 
     def _close(self, lane: str) -> None:
+        assert self._tasks is not None  # noqa: S101 - see `of`
         _, task = self._open.pop(lane)
-        task.cancel()
+        self._tasks.create_task(cancelled([task]))
 
     def _prune(self) -> None:
         for path in self._folder.glob("*/*.sqlite"):

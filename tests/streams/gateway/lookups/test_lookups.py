@@ -15,6 +15,7 @@ from agents.normalize.words import Words
 from schemas import Alert, EnrichedArticle, Event, Story, Trend, decode, encode, from_rfc3339
 from streams.feeds import Source
 from streams.gateway import questions
+from streams.gateway.described import FEEDS, LOOKUPS
 from streams.gateway.filters import FILTERS, PERIOD, Facts, Filter
 from streams.gateway.questions import Judge
 from streams.gateway.store import Change, Store
@@ -314,6 +315,14 @@ async def test_what_cannot_be_answered_is_told_with_the_reason(
     if status == 400:
         (error,) = problem["errors"]
         assert error["parameter"] == next(iter(parameters))
+
+
+@pytest.mark.parametrize("path", [*LOOKUPS, *FEEDS])
+async def test_the_parameters_that_are_described_are_those_that_are_taken(get: Get, path: str) -> None:
+    described = (LOOKUPS | FEEDS)[path]["get"]["parameters"]
+    problem = await get(path.replace("{id}", "x"), 400, nonsense="1")
+    taken = problem["detail"].partition("; take ")[2].split(", ")
+    assert sorted(each["name"] for each in described if each["in"] == "query") == taken
 
 
 def trend(entity: str, window: Any, score: float, label: Any = "LOC", articles: int = 3, line: int = 1) -> Trend:
