@@ -102,9 +102,7 @@ def _get(
             "summary": summary,
             "security": READ,
             "parameters": [*parameters, LANE],
-            "responses": answered(
-                {200: ("What was found.", schema), 304: ("As the ETag has it.", None)}, problems, kind
-            ),
+            "responses": answered(good, problems, kind),
         }
     }
 
