@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -83,6 +83,12 @@ class Judge:
         """Whether a story passes."""
         return self.filter.matches(Facts.of_story(event, self.sources, self.words))
 
+    def behind_index(self) -> Judge:
+        """What is left to judge of things that the index has found; it says all of a query without quotes."""
+        if any(each.quotes for each in self.filter.words):
+            return self
+        return replace(self, filter=replace(self.filter, words=()))
+
     def outlets(self) -> Iterator[Iterable[str]]:
         """For each parameter that speaks of sources, those that it lets pass."""
         wanted, known = self.filter, self.sources.items()
@@ -120,7 +126,9 @@ def latest(database: sqlite3.Connection, judge: Judge, after: Key | None, limit:
         f"SELECT seen, id, number FROM stories WHERE {where} ORDER BY seen DESC, id DESC",  # noqa: S608 - built above
         where.values,
     )
-    return _page(((row[:2], row[2]) for row in rows), _events(database, "stories", "number"), judge.story, limit)
+    return _page(
+        ((row[:2], row[2]) for row in rows), _events(database, "stories", "number"), judge.behind_index().story, limit
+    )
 
 
 def growing(database: sqlite3.Connection, judge: Judge, after: Key | None, limit: int) -> Page:
@@ -131,7 +139,7 @@ def growing(database: sqlite3.Connection, judge: Judge, after: Key | None, limit
         where.add("(grown, seen, id) < (?, ?, ?)", after[1:])
     rows = database.execute(f"{_GROWTH} WHERE {where} ORDER BY grown DESC, seen DESC, id DESC", [now, *where.values])
     found = (((now, *row[:3]), row[3]) for row in rows)
-    return _page(found, _events(database, "stories", "number"), judge.story, limit)
+    return _page(found, _events(database, "stories", "number"), judge.behind_index().story, limit)
 
 
 def search(database: sqlite3.Connection, judge: Judge, after: Key | None, limit: int) -> Page:
@@ -156,7 +164,9 @@ def search(database: sqlite3.Connection, judge: Judge, after: Key | None, limit:
         f"SELECT {line} FROM {table} WHERE {where} ORDER BY {line} DESC",  # noqa: S608
         where.values,
     )
-    return _page(((row, row[0]) for row in rows), _events(database, "articles", "line"), judge.article, limit)
+    return _page(
+        ((row, row[0]) for row in rows), _events(database, "articles", "line"), judge.behind_index().article, limit
+    )
 
 
 def article(database: sqlite3.Connection, id_: str) -> Found | None:

@@ -23,6 +23,10 @@ class Query(Protocol):
     def terms(self) -> tuple[frozenset[str], ...]:
         """Of each group a matching text holds one term at least."""
 
+    @property
+    def quotes(self) -> tuple[str, ...]:
+        """What has to be found as written; without any, `terms` say it all."""
+
     def matches(self, text: Any) -> bool:
         """Whether the text, made by the same Words, has all of it."""
 
