@@ -66,6 +66,18 @@ def answered(
     return found
 
 
+# What the guard and the lane may say to any request.
+_EVERYWHERE = answered(
+    {},
+    {
+        401: "It takes a token, and none that is known here came.",
+        404: "There is no such lane.",
+        429: "Too much at once: Retry-After says when to come again.",
+        503: "The broker does not answer.",
+    },
+)
+
+
 def document(parts: Iterable[Described]) -> dict[str, Any]:
     """The OpenAPI document of these parts."""
     paths: dict[str, Any] = {}
@@ -75,7 +87,8 @@ def document(parts: Iterable[Described]) -> dict[str, Any]:
         for route in part.routes:
             if isinstance(route, Route) and route.include_in_schema:
                 path = _NAMED.sub(r"{\1}", route.path)
-                paths[path] = part.paths.get(path) or _of_docstring(route)
+                item = part.paths.get(path) or _of_docstring(route)
+                paths[path] = _with_everywhere(item) if path.startswith("/v1/") else item
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     for schema in components.values():
         if "description" in schema:
@@ -91,6 +104,13 @@ def document(parts: Iterable[Described]) -> dict[str, Any]:
                 "readToken": {"type": "http", "scheme": "bearer", "description": "where the settings list read_tokens"},
             },
         },
+    }
+
+
+def _with_everywhere(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        method: {**operation, "responses": dict(sorted((_EVERYWHERE | operation["responses"]).items()))}
+        for method, operation in item.items()
     }
 
 

@@ -23,6 +23,7 @@ from streams.gateway.door import Identify, Refusal, Taken, check, lines
 from streams.gateway.guard import bearer, owner
 from streams.gateway.problem import Problem
 from streams.gateway.pushed import NDJSON, PATH, Judged, PushedArticle, PushedBatch, many, one
+from streams.gateway.tasks import cancelled
 from streams.lag import Lag
 from streams.publishing import Publisher, Record
 from streams.settings import Settings
@@ -94,7 +95,7 @@ class Push(Part):
         async with asyncio.TaskGroup() as self._tasks:
             around = [self._tasks.create_task(each) for each in (self._run(self._publisher), self._look())]
             yield
-            await _cancelled({*around, *self._sending})
+            await cancelled({*around, *self._sending})
 
     def unready(self) -> str | None:
         """Nothing can be taken while the broker is away."""
@@ -227,14 +228,6 @@ class Behind:
         if over <= 0:
             return None
         return max(1, min(_LONGEST_S, round(over / self._rate))) if self._rate else _LONGEST_S
-
-
-async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
-    """Cancel tasks until they end: aiokafka 0.14, while it connects, takes a cancellation for a lost connection."""
-    while tasks:
-        for task in tasks:
-            task.cancel()
-        _, tasks = await asyncio.wait(tasks, timeout=0.5)
 
 
 def _told(request: Request, limit: int) -> int:
