@@ -1,4 +1,4 @@
-"""The look-ups as OpenAPI tells of them: what each takes, and what it answers."""
+"""The look-ups and streams as OpenAPI tells of them: what each takes, and what it answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas import Alert, EnrichedArticle, Label, RelationKind, Story, Trend, T
 from streams.gateway.answers import MOST
 from streams.gateway.openapi import LANE, READ, answered, ref
 
-__all__ = ["FEEDS", "LOOKUPS", "TYPES"]
+__all__ = ["FEEDS", "LOOKUPS", "STREAMS", "TYPES"]
 
 
 class Hit(TypedDict):
@@ -145,4 +145,32 @@ _XML = "application/atom+xml"
 FEEDS: dict[str, Any] = {
     "/v1/stories.atom": _get("storiesFeed", "Stories as an Atom feed", [*_FILTERS, *_PAGED], _TEXT, _XML),
     "/v1/alerts.atom": _get("alertsFeed", "Alerts as an Atom feed", _PAGED, _TEXT, _XML),
+}
+
+_STREAM = _choice("stream", "what is followed", ("stories", "enriched", "trends", "alerts")) | {
+    "in": "path",
+    "required": True,
+}
+_RESUMED = [
+    _parameter("Last-Event-ID", "go on after the event of this id; browsers send it by themselves", _TEXT, "header"),
+    _parameter("since", "go on at this id, 0 is the beginning; from now on if neither is given", {"type": "integer"}),
+    _parameter("access_token", "a read token, for browsers, whose EventSource sends no headers"),
+]
+STREAMS: dict[str, Any] = {
+    "/v1/stream/{stream}": {
+        "get": {
+            "operationId": "stream",
+            "summary": "Follow what comes: Server-Sent Events, the same as on the topic",
+            "description": "`id` is where to go on, `event` one of story, enriched, trend, alert; gap, where what was to "
+            "be resumed is no longer there; and end, which names the id to resume from. Trends take the filters entity "
+            "and q, alerts source, country, group, story and q.",
+            "security": READ,
+            "parameters": [_STREAM, *(each for each in _FILTERS if each.get("schema") != _DATE), *_RESUMED, LANE],
+            "responses": answered(
+                {200: ("Events, until the client leaves or is told to come again.", _TEXT)},
+                _STATUS,
+                "text/event-stream",
+            ),
+        }
+    }
 }

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from streams.gateway.app import Part
 from streams.gateway.backlog import Backlog
+from streams.gateway.described import STREAMS
 from streams.gateway.eventstream import Counts, EventStream
 from streams.gateway.filters import Filter, Sources
 from streams.gateway.hub import Hub
@@ -33,6 +34,8 @@ _OTHERS = frozenset({"lane", "since", "access_token"})
 
 class Streams(Part):
     """The streams of the gateway."""
+
+    paths = STREAMS
 
     def __init__(self, settings: Settings, sources: Sources, words: Words, registry: CollectorRegistry) -> None:
         self.routes: list[BaseRoute] = [Route("/v1/stream/{stream}", self._open)]
