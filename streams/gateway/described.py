@@ -161,7 +161,7 @@ STREAMS: dict[str, Any] = {
         "get": {
             "operationId": "stream",
             "summary": "Follow what comes: Server-Sent Events, the same as on the topic",
-            "description": "`id` is where to go on, `event` one of story, enriched, trend, alert; gap, where what was to "
+            "description": "`id` is where to go on; `event` is story, enriched, trend or alert; gap, where what was to "
             "be resumed is no longer there; and end, which names the id to resume from. Trends take the filters entity "
             "and q, alerts source, country, group, story and q.",
             "security": READ,
