@@ -1,14 +1,17 @@
 """The JSON Schema of every event, generated from its type: `python -m schemas.documents` writes them beside this file.
 
-A test compares what is written with what the types say, so that neither changes alone.
+A test compares what is written with what the types say, so that neither changes alone. A change that would break a
+reader (see `compatible`) is not written: it needs another version of the event, on a topic of its own.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import orjson
 
+from schemas.compatible import breaks
 from schemas.events import (
     Alert,
     DeadLetter,
@@ -25,7 +28,7 @@ from schemas.events import (
     Trend,
 )
 
-__all__ = ["EVENTS", "document", "written"]
+__all__ = ["EVENTS", "document", "incompatible", "written"]
 
 EVENTS: dict[str, type[Event]] = {
     "raw": RawArticle,
@@ -41,6 +44,7 @@ EVENTS: dict[str, type[Event]] = {
     "progress": Progress,
     "lane": Lane,
 }
+_SENT_BY_OTHERS = frozenset({"raw", "feedback"})  # we read these: they may allow more than before, never less
 _FOLDER = Path(__file__).parent / "json"
 
 
@@ -56,7 +60,18 @@ def written(name: str) -> Path:
     return _FOLDER / f"{name}.v1.schema.json"
 
 
+def incompatible(name: str) -> list[str]:
+    """What of the type's change since its schema was written breaks a reader; nothing where none is written yet."""
+    path = written(name)
+    if not path.exists():
+        return []
+    return breaks(orjson.loads(path.read_bytes()), orjson.loads(document(name)), sent_by_others=name in _SENT_BY_OTHERS)
+
+
 if __name__ == "__main__":
     _FOLDER.mkdir(exist_ok=True)
+    broken = [f"{name}: {each}" for name in EVENTS for each in incompatible(name)]
+    if broken:
+        sys.exit("\n".join([*broken, "nothing was written: leave the event as it was, and add another version of it"]))
     for each in EVENTS:
         written(each).write_bytes(document(each))
