@@ -41,6 +41,11 @@ export class Comparison {
     this.evidence = evidenceOf(first, second);
     this.sides = [fullText(first), fullText(second)];
     this.articles = [first, second];
+    this.sides.forEach(({ node }, index) => { // they scroll: by keyboard, too
+      node.tabIndex = 0;
+      node.setAttribute("role", "group");
+      node.setAttribute("aria-label", say(index ? "right" : "left"));
+    });
     const side = (index, name) => h("div.side", {},
       this.choice(name, index, story, articles, changed),
       h("p.when", {}, this.dateOf(this.articles[index])),

@@ -43,6 +43,11 @@ class Desk:
         self._producer = producer
         self._chain = chain
         self._topics = Topics(settings.prefix, settings.lane)
+        self.stories: dict[str, Story] = {}  # as they were written last
+
+    def elsewhere(self, settings: Settings) -> "Desk":
+        """A desk of another lane of the same cluster."""
+        return Desk(settings, self._producer, self._chain)
 
     def decide(self, articles: Iterable[dict[str, Any]]) -> list[Event]:
         """The events that come of raw articles, in this order."""
@@ -60,6 +65,8 @@ class Desk:
     async def write(self, events: Sequence[Event]) -> None:
         """To the topics, with the number of the decision as deduplicate writes it."""
         for event in events:
+            if isinstance(event, Story):
+                self.stories[event.id] = event
             line = event.line if isinstance(event, Story) else event.lines[-1].line  # type: ignore[attr-defined]
             await self._producer.send(
                 self._topics.name(event),
