@@ -108,7 +108,12 @@ class Filling:
             if found != positions:  # without records, too: behind a transaction's marker
                 positions = found
                 changes = [
-                    Change(self._names[each.topic], (record.key or b"").decode(), record.value, line_of(record))
+                    Change(
+                        self._names[each.topic],
+                        (record.key or b"").decode(errors="replace"),
+                        record.value,
+                        line_of(record),
+                    )
                     for each, records in fetched.items()
                     for record in records
                 ]

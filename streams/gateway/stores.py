@@ -53,7 +53,7 @@ class LaneStore:
         left = -1 if self._filling is None else self._filling.left
         if self._filling is not None and self._filling.caught_up:
             return None
-        what = f"{left:,} events are still to be read" if left > 0 else "they wait for the broker"
+        what = f"{left:,} events are still to be read" if left > 0 else "they are not open yet"
         return f"look-ups of lane {self._settings.lane}: {what}"
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
