@@ -18,6 +18,7 @@ from streams.gateway.filters import Filter, Sources
 from streams.gateway.kinds import KINDS, Kind
 from streams.gateway.problem import Problem
 from streams.gateway.ring import Entry, Repeats, Ring, frame
+from streams.gateway.tasks import cancelled
 from streams.gateway.words import Words
 from streams.kafka import errors, make_consumer, running
 from streams.read import Record
@@ -200,9 +201,7 @@ class Hub:
                 yield
             finally:
                 self._group = None
-                for _, task in self._tails.values():
-                    task.cancel()
-                sweeping.cancel()
+                await cancelled([sweeping, *(task for _, task in self._tails.values())])
 
     def unready(self) -> str | None:
         """Which live end of the gateway's own lane has not been reached."""
@@ -246,5 +245,5 @@ class Hub:
             for key, (tail, task) in list(self._tails.items()):
                 idle = not len(tail.audience) and time.monotonic() - tail.used > _IDLE_S
                 if tail.ended or (idle and tail.settings is not self._settings):
-                    task.cancel()
                     del self._tails[key]
+                    await cancelled([task])

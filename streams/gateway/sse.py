@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import orjson
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from streams.gateway import asyncapi
 from streams.gateway.app import Part
 from streams.gateway.backlog import Backlog
 from streams.gateway.described import STREAMS
@@ -38,7 +40,10 @@ class Streams(Part):
     paths = STREAMS
 
     def __init__(self, settings: Settings, sources: Sources, words: Words, registry: CollectorRegistry) -> None:
-        self.routes: list[BaseRoute] = [Route("/v1/stream/{stream}", self._open)]
+        self.routes: list[BaseRoute] = [
+            Route("/v1/stream/{stream}", self._open),
+            Route("/asyncapi.json", self._describe),
+        ]
         self._draining = False
         self._words = words
         self._hub = Hub(settings, sources, words)
@@ -64,7 +69,12 @@ class Streams(Part):
         for tail in self._hub.tails():
             tail.wake_all()
 
+    async def _describe(self, request: Request) -> Response:
+        """What there is to subscribe to, topics and streams, as AsyncAPI."""
+        return Response(orjson.dumps(asyncapi.document()), media_type="application/json")
+
     async def _open(self, request: Request) -> Response:
+        """Events as they come (text/event-stream)."""
         kind = KINDS.get(request.path_params["stream"])
         if kind is None:
             raise Problem(404, f"there is no stream {request.path_params['stream'][:60]!r}; take {', '.join(KINDS)}")
