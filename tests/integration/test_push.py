@@ -272,7 +272,7 @@ def test_whatever_is_asked_the_answer_is_one_that_is_described(kafka: str, lane:
         operations = [each.ok() for each in schema.get_all_operations()]
         assert "POST /v1/articles" in {each.label for each in operations}
         for operation in operations:
-            fuzz(operation, 100 if operation.label == "POST /v1/articles" else 15)
+            fuzz(operation, 60 if operation.label == "POST /v1/articles" else 6)
     assert "Traceback" not in (tmp_path / "serve.log").read_text("utf-8")
 
 

@@ -243,18 +243,18 @@ def test_a_child_process_sees_the_flags_of_its_parent(monkeypatch: pytest.Monkey
     assert child.kafka == parent.kafka == {"security.protocol": "SSL"}
 
 
-TOKEN = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 def test_lists_and_tables_stand_in_the_file_and_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("khabar.toml").write_text(
-        f'cors_origins = ["https://example.org", "http://localhost:3000"]\n[push_tokens]\n{TOKEN} = "example.org"\n'
+        f'cors_origins = ["https://example.org", "http://localhost:3000"]\n[push_tokens]\n{DIGEST} = "example.org"\n'
     )
     of_file = Settings()
     assert of_file.cors_origins == ("https://example.org", "http://localhost:3000")
-    assert of_file.push_tokens == {TOKEN: "example.org"}
+    assert of_file.push_tokens == {DIGEST: "example.org"}
     assert values(of_file)["cors_origins"] == "https://example.org,http://localhost:3000"
-    assert origins(of_file)[f"push_tokens.{TOKEN}"] == f"file {Path.cwd() / 'khabar.toml'}"
+    assert origins(of_file)[f"push_tokens.{DIGEST}"] == f"file {Path.cwd() / 'khabar.toml'}"
     Path("khabar.toml").unlink()
     flags = Settings(cors_origins=of_file.cors_origins, push_tokens=of_file.push_tokens).environment()
     for name, value in flags.items():
