@@ -11,7 +11,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import orjson
 import pytest
+from prometheus_client import CollectorRegistry
 
 from agents.normalize.words import Words
 from schemas import (
@@ -31,6 +34,10 @@ from schemas import (
 )
 from streams import lanes
 from streams.gateway import filling, questions, stores
+from streams.gateway.app import application
+from streams.gateway.lookups import Lookups
+from streams.gateway.server import Server, listen
+from streams.gateway.sse import Streams
 from streams.gateway.stores import Stores
 from streams.kafka import make_producer, running
 from streams.lanes import LIVE
@@ -263,6 +270,37 @@ async def _closed(kept: Stores, settings: Settings) -> bool:
 
 async def _only(kept: Stores, settings: Settings) -> bool:
     return list(kept._open) == [settings.lane]
+
+
+async def test_a_page_and_the_stream_from_its_offset_leave_no_gap_and_repeat_nothing(
+    settings: Settings, tmp_path: Path, words: Words
+) -> None:
+    line = line_of(60)
+    told = [each.line for each in line if isinstance(each, Story)]
+    await send(settings, line[:80])
+    kept = Stores(settings, tmp_path, words, words.version)
+    registry = CollectorRegistry()
+    parts = [kept, Lookups(kept, {}, words), Streams(settings, {}, words, registry)]
+    listening = listen("127.0.0.1", 0)
+    server = Server(application(settings, parts, registry), lambda: None)
+    serving = asyncio.create_task(server.serve([listening]))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+    async with aiohttp.ClientSession() as client:
+        async with client.get(f"{url}/stories", params={"limit": 200}) as answer:  # waits until it has caught up
+            page = await answer.json()
+        await send(settings, line[80:])
+        found = sorted(each["line"] for each in page["items"])
+        stream = client.get(f"{url}/stream/stories", params={"since": page["offset"]["stories"]})
+        async with asyncio.timeout(30), stream as events:
+            async for each in events.content:
+                if each.startswith(b"data: "):
+                    found.append(orjson.loads(each.removeprefix(b"data: "))["line"])
+                    if found[-1] == told[-1]:
+                        break
+    server.should_exit = True
+    await asyncio.wait_for(serving, 30)
+    newest = {each.id: each.line for each in line[:80] if isinstance(each, Story)}
+    assert found == sorted(newest.values()) + [each for each in told if each >= 40]
 
 
 def test_killed_at_any_moment_it_has_everything_once_when_it_is_ready_again(
