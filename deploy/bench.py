@@ -26,7 +26,7 @@ from typing import Any, Literal
 import psutil
 
 from agents.deduplicate import Deduplicator
-from agents.deduplicate.fingerprint import fingerprint
+from agents.deduplicate.making import fingerprints
 from agents.normalize import Normalizer
 from agents.tag import Tagger
 from deploy.chain import Chain
@@ -47,6 +47,7 @@ _ROUNDS = 3  # of everything that runs in this process: the median counts
 _READY_S = 60.0
 _STALLED_S = 120.0  # without any progress: something is broken
 _LOOK_S = 0.1
+_TOGETHER = 64  # records of a batch, as a stage under load has them at least
 
 Say = Callable[[str], None]
 TaggerName = Literal["crf", "off"]
@@ -128,10 +129,10 @@ def _runner(part: str, tagger: TaggerName) -> Callable[[Sequence[Any]], object]:
         normalize = Normalizer.shipped().normalize
         return lambda given: [normalize(*_raw(each)) for each in given]
     if part == "tag (with fingerprint)":
-        tag = _tagger(tagger).tag
-        return lambda given: [tag(each) for each in given]
+        tag_all = _tagger(tagger).tag_all
+        return lambda given: [tag_all(given[at : at + _TOGETHER]) for at in range(0, len(given), _TOGETHER)]
     if part == "of which fingerprint":
-        return lambda given: [fingerprint(each) for each in given]
+        return fingerprints
     if part == "deduplicate":
         decide = Deduplicator.shipped().decide
         return lambda given: [decide(each, next(line)) for each in given]

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from agents.deduplicate import Deduplicator
 from agents.normalize import Normalizer
 from agents.tag import Tagger
-from schemas import Article, Event, Received, Refused, TaggedArticle, date_of, decode_raw, encode
+from schemas import Article, Event, NormalizedArticle, Received, Refused, TaggedArticle, date_of, decode_raw, encode
 from streams.archives import Placed, Unplaced
 from streams.topics import by_name
+from streams.turn import together
 
 __all__ = ["Chain", "Refusal"]
 
 # Bytes of a raw value from which its events are measured against their topics: they are at most some thirty times as
 # large, and measuring means encoding them once more.
 _LARGE = 128 * 1024
+_TOGETHER = 64  # records that go from one core to the next together; more save nothing, and results come later
+
+A = TypeVar("A", bound=Article)
+C = TypeVar("C")
 
 
 class Refusal(NamedTuple):
@@ -54,29 +60,28 @@ class Chain:
 
     def run(self, records: Iterable[Placed | Unplaced]) -> Iterator[list[Event] | Refusal]:
         """Yield the events of each decision, none for a repeat, or why a record was refused; never raises for one."""
-        for record in records:
-            if isinstance(record, Unplaced):
-                yield Refusal("normalize", record.cause, record.reason, record.value)
-                continue
-            stage = "normalize"
-            try:
-                received = Received(value=record.value, seen_us=date_of(record.place))
-                normalized = self._normalizer.normalize(decode_raw(record.value), received)
-                _fits(normalized, record.value)
-                stage = "tag"
-                tagged = self._tagger.tag(normalized)
-                _fits(tagged, record.value)
-                stage = "deduplicate"
-                events = self._decide(tagged)
-            except MemoryError:
-                raise  # the process's own trouble, not the record's
-            except Refused as refused:
-                yield Refusal(stage, refused.cause, f"{record.where}: {refused}", record.value)
-            except Exception as bug:
-                trace = "".join(traceback.format_exception(bug))
-                yield Refusal(stage, "bug", f"{record.where}: {type(bug).__name__}: {bug}", record.value, trace)
-            else:
-                yield events
+        waiting = iter(records)
+        while some := list(islice(waiting, _TOGETHER)):
+            begun = [self._begin(each) for each in some]
+            articles = [each[1] for each in begun if not isinstance(each, Refusal)]
+            answers = iter(together(self._tagger.tag_all, articles))
+            for each in begun:
+                if isinstance(each, Refusal):
+                    yield each
+                    continue
+                record = each[0]
+                tagged = _tried("tag", record, _fitting, next(answers), record.value)
+                yield tagged if isinstance(tagged, Refusal) else _tried("deduplicate", record, self._decide, tagged)
+
+    def _begin(self, record: Placed | Unplaced) -> tuple[Placed, NormalizedArticle] | Refusal:
+        if isinstance(record, Unplaced):
+            return Refusal("normalize", record.cause, record.reason, record.value)
+        found = _tried("normalize", record, self._normalize, record)
+        return found if isinstance(found, Refusal) else (record, found)
+
+    def _normalize(self, record: Placed) -> NormalizedArticle:
+        received = Received(value=record.value, seen_us=date_of(record.place))
+        return _fitting(self._normalizer.normalize(decode_raw(record.value), received), record.value)
 
     def _decide(self, tagged: TaggedArticle) -> list[Event]:
         """The line of a replay counts decisions: a repeat takes no number."""
@@ -85,7 +90,23 @@ class Chain:
         return events
 
 
-def _fits(event: Article, value: bytes) -> None:
+def _fitting(event: A | Exception, value: bytes) -> A:
+    """The event that came of the raw value; raises what came instead, or Refused if its topic would not take it."""
+    if isinstance(event, Exception):
+        raise event
     largest = by_name(event.topic).largest
     if len(value) >= _LARGE and (size := len(encode(event))) > largest:
         raise Refused(f"{event.topic} would be {size:,} bytes; at most {largest:,} are kept", cause="too-large")
+    return event
+
+
+def _tried(stage: str, record: Placed, does: Callable[..., C], *given: Any) -> C | Refusal:
+    try:
+        return does(*given)
+    except MemoryError:
+        raise  # the process's own trouble, not the record's
+    except Refused as refused:
+        return Refusal(stage, refused.cause, f"{record.where}: {refused}", record.value)
+    except Exception as bug:
+        trace = "".join(traceback.format_exception(bug))
+        return Refusal(stage, "bug", f"{record.where}: {type(bug).__name__}: {bug}", record.value, trace)

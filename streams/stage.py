@@ -38,7 +38,7 @@ from streams.read import Record
 from streams.security import read_security
 from streams.settings import Settings
 from streams.topics import Topics
-from streams.turn import Think, Turn, Turned
+from streams.turn import Finish, Think, Turn, Turned
 
 __all__ = ["STAGES", "Records", "Stage", "start_of"]
 
@@ -120,13 +120,13 @@ class Stage(faust.App):
             self.fail(failure)
         return core
 
-    async def each_batch(self, records: Records, think: Think) -> None:
-        """Run `think` on every record and send what comes of it; never returns.
+    async def each_batch(self, records: Records, think: Think, finish: Finish | None = None) -> None:
+        """Run `think` on every record, `finish` on what comes of many, and send that; never returns.
 
         While one batch is being sent the next is thought about; they are acknowledged in order.
         """
         self.listen(records)
-        turn = Turn(self.name, self.names, self.lane, self.writes, think)
+        turn = Turn(self.name, self.names, self.lane, self.writes, think, finish)
         thought: _Thought = asyncio.Queue(maxsize=1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._think(turn, thought))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 from schemas import Article, DeadLetter, Event, Lane, Refused, TaggedArticle, date_of, encode, to_rfc3339
 from streams import letters
@@ -16,7 +17,7 @@ from streams.topics import Header, Topics, by_name, size_of
 
 __all__ = [
     "CAUSE", "MARK", "PLACE", "RAW", "REFUSED", "TRACE",
-    "Arrival", "Think", "Turn", "Turned", "cloud_headers", "refusal",
+    "Arrival", "Finish", "Think", "Turn", "Turned", "cloud_headers", "refusal", "together",
 ]  # fmt: skip
 
 RAW = "khabar-raw"  # "<partition>:<offset>" of the raw record
@@ -39,6 +40,23 @@ class Arrival(NamedTuple):
 
 
 Think = Callable[[Arrival], Article]
+Finish = Callable[[Sequence[Any]], Sequence[Event]]
+
+G = TypeVar("G")
+C = TypeVar("C")
+
+# Records that are finished together: more save nothing, and all of their articles are in memory at once.
+_TOGETHER = 64
+
+
+def together(finish: Callable[[Sequence[G]], Sequence[C]], given: Sequence[G]) -> list[C | Exception]:
+    """What comes of each; if all of them at once fail, what comes of each alone, so that one harms only itself."""
+    try:
+        return [*finish(given)]
+    except MemoryError:
+        raise  # the process's own trouble, not the record's
+    except Exception as error:
+        return [error] if len(given) == 1 else [found for each in given for found in together(finish, [each])]
 
 
 @dataclass(slots=True)
@@ -76,11 +94,31 @@ def refusal(stage: str, topics: Topics, record: Record, error: Exception) -> Out
     return Output(topics.name(DeadLetter), 0, letter.key, letter.value, letter.headers)
 
 
-class Turn:
-    """Runs a core over batches of records; `writes` is the type of what comes of an article."""
+class _Asked(NamedTuple):
+    """A record that was read: what is known of it so far, and what its event will carry."""
 
-    def __init__(self, stage: str, topics: Topics, lane: Lane, writes: type[Event], think: Think) -> None:
-        self._stage, self._topics, self._think = stage, topics, think
+    event: Event
+    partition: int
+    headers: list[Header]
+
+
+class Turn:
+    """Runs a core over batches of records; `writes` is the type of what comes of an article.
+
+    A core thinks of one record at a time. What costs less for many at once it does in `finish`, which is given all that
+    was thought.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        topics: Topics,
+        lane: Lane,
+        writes: type[Event],
+        think: Think,
+        finish: Finish | None = None,
+    ) -> None:
+        self._stage, self._topics, self._think, self._finish = stage, topics, think, finish
         self._replay = lane.kind == "replay"
         self._raw_topic, self._raw_largest = topics.name("raw"), by_name("raw").largest
         self._writes = topics.name(writes)
@@ -91,22 +129,32 @@ class Turn:
     def run(self, records: Iterable[Record]) -> Turned:
         """At most one output a record, in order; never raises for what a record holds."""
         turned = Turned()
-        for record in records:
-            if record.value is None:  # a tombstone: neither an article nor a dead letter
-                turned.outcomes["tombstone"] += 1
-                continue
-            try:
-                outcome, output = self._one(record, record.value)
-            except MemoryError:
-                raise  # the process's own trouble, not the record's
-            except Exception as error:
-                outcome = "refused" if isinstance(error, Refused) else "bug"
-                output = refusal(self._stage, self._topics, record, error)
-            turned.outputs.append(output)
-            turned.outcomes[outcome] += 1
+        waiting = iter(records)
+        while some := list(islice(waiting, _TOGETHER)):
+            self._run(some, turned)
         return turned
 
-    def _one(self, record: Record, value: bytes) -> tuple[str, Output]:
+    def _run(self, records: Sequence[Record], turned: Turned) -> None:
+        found = [_tried(self._ask, record) for record in records]
+        asked = [each.event for each in found if isinstance(each, _Asked)]
+        answers = iter(asked if self._finish is None else together(self._finish, asked))
+        for record, each in zip(records, found, strict=True):
+            if each is None:  # a tombstone: neither an article nor a dead letter
+                turned.outcomes["tombstone"] += 1
+                continue
+            outcome = "mark"
+            if isinstance(each, _Asked):
+                outcome, each = "out", _tried(self._answer, each, next(answers))
+            if isinstance(each, Exception):
+                outcome = "refused" if isinstance(each, Refused) else "bug"
+                each = refusal(self._stage, self._topics, record, each)
+            turned.outputs.append(each)
+            turned.outcomes[outcome] += 1
+
+    def _ask(self, record: Record) -> _Asked | Output | None:
+        value = record.value
+        if value is None:
+            return None
         headers = dict(record.headers)
         raw = self._raw(record, value, headers)
         partition = record.partition if self._split else 0
@@ -114,7 +162,7 @@ class Turn:
             if not self._replay:
                 raise Refused(f"the record is a progress mark ({MARK}), and lane {self._topics.lane} is live")
             own = [(name, content) for name, content in record.headers if name != RAW]
-            return "mark", Output(self._writes, partition, record.key, value, [*own, (RAW, raw)])
+            return Output(self._writes, partition, record.key, value, [*own, (RAW, raw)])
         if REFUSED in headers:
             raise Refused(headers[REFUSED].decode("utf-8", "replace"), cause=headers.get(CAUSE, b"undated").decode())
         place = headers.get(PLACE) if self._replay else None
@@ -127,11 +175,16 @@ class Turn:
             made.append((PLACE, place))
         if TRACE in headers:
             made.append((TRACE, headers[TRACE]))
+        return _Asked(event, partition, made)
+
+    def _answer(self, asked: _Asked, event: Any) -> Output:
+        if isinstance(event, Exception):
+            raise event
         key, content = event.id.encode(), encode(event)
-        if (size := size_of(key, content, made)) > self._largest:
+        if (size := size_of(key, content, asked.headers)) > self._largest:
             found = f"{event.topic} would be {size:,} bytes; at most {self._largest:,} are kept"
             raise Refused(found, cause="too-large")
-        return "out", Output(self._writes, partition, key, content, made)
+        return Output(self._writes, asked.partition, key, content, asked.headers)
 
     def _raw(self, record: Record, value: bytes, headers: Mapping[str, bytes]) -> bytes:
         """The raw position that the record carries on, or has itself."""
@@ -145,3 +198,12 @@ class Turn:
         if RAW not in headers:
             raise Refused(f"the record has no header {RAW}: no stage of ours wrote it")
         return headers[RAW]
+
+
+def _tried(does: Callable[..., C], *given: Any) -> C | Exception:
+    try:
+        return does(*given)
+    except MemoryError:
+        raise  # the process's own trouble, not the record's
+    except Exception as error:
+        return error

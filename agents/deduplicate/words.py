@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from threading import Lock
 
 import numpy as np
@@ -55,12 +55,15 @@ class Words(dict[str, int]):
             cls._shared = cls()
         return cls._shared
 
-    def rows(self, words: Iterable[str], count: int) -> tuple[npt.NDArray[np.int64], Rows]:
-        """The numbers of so many words, and the row of each."""
-        numbers = np.fromiter(map(self.__getitem__, words), np.int64, count)
+    def numbered(self, words: Iterable[str]) -> Iterator[int]:
+        """The number of each word."""
+        return map(self.__getitem__, words)
+
+    def rows(self, numbers: npt.NDArray[np.int64]) -> Rows:
+        """The row of each of these words."""
         if self._ready < len(self):
             self._fill_in()
-        return numbers, self._rows.take(numbers, axis=0)
+        return self._rows.take(numbers, axis=0)
 
     def _fill_in(self) -> None:
         with self._lock:

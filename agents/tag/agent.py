@@ -13,7 +13,7 @@ async def tag(records: Records) -> None:
     """Find the entities of every normalized article of the partitions that this process is given."""
     core = await app.load(Tagger.shipped if app.settings.tagger == "crf" else Tagger.off)
 
-    def think(arrival: Arrival) -> TaggedArticle:
-        return core.tag(decode(NormalizedArticle, arrival.value))
+    def think(arrival: Arrival) -> NormalizedArticle:
+        return decode(NormalizedArticle, arrival.value)
 
-    await app.each_batch(records, think)
+    await app.each_batch(records, think, core.tag_all)

@@ -1,6 +1,6 @@
 """The chain of the three cores: what comes of each record, and that one bad record harms itself only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -68,10 +68,10 @@ def test_a_record_without_a_place_is_refused_as_it_was_read(cores: Chain) -> Non
 
 def test_a_bug_in_a_core_harms_the_record_alone() -> None:
     class Failing(Tagger):
-        def tag(self, article: NormalizedArticle) -> TaggedArticle:
-            if article.source_id == "2":
+        def tag_all(self, articles: Sequence[NormalizedArticle]) -> list[TaggedArticle]:
+            if any(each.source_id == "2" for each in articles):
                 raise ZeroDivisionError("ho")
-            return Tagger.off().tag(article)
+            return Tagger.off().tag_all(articles)
 
     failing = Failing.__new__(Failing)
     cores = Chain(Normalizer.shipped(), failing, Deduplicator.shipped())

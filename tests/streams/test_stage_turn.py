@@ -1,5 +1,7 @@
 """What becomes of each record of a batch, without Kafka."""
 
+from dataclasses import replace
+
 import pytest
 from aiokafka import ConsumerRecord
 from hypothesis import given
@@ -97,6 +99,20 @@ def test_what_cannot_be_used_is_a_dead_letter_with_its_bytes(value, headers, kin
     assert (letter.topic, letter.key, letter.value) == (NAMES.name("letters"), b"theirs", value)
     said = note(letter) if cause != "bug" or value != b"{}" else dict(letter.headers[-10:])
     assert said["khabar-cause"] in (cause, cause.encode())
+
+
+def test_what_is_finished_together_and_fails_harms_only_the_record_it_fails_on():
+    def finish(articles):
+        if any(each.title == "fails" for each in articles):
+            raise ZeroDivisionError("on purpose")
+        return [replace(each, id=f"{each.title}!") for each in articles]
+
+    titles = ["a", "fails", "b", None, "c"]
+    records = [record(b"[" if each is None else b'{"title": "%s"}' % each.encode(), offset=at)
+               for at, each in enumerate(titles)]  # fmt: skip
+    turned = Turn("normalize", NAMES, lane("live"), NormalizedArticle, think, finish).run(records)
+    assert turned.outcomes == {"out": 3, "bug": 1, "refused": 1}
+    assert [each.key for each in turned.outputs] == [b"a!", b"theirs", b"b!", b"theirs", b"c!"]
 
 
 def test_a_tombstone_is_neither_an_article_nor_a_dead_letter():

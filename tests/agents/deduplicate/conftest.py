@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from agents.deduplicate import Deduplicator
-from agents.deduplicate.fingerprint import fingerprint
+from agents.deduplicate.making import fingerprint
 from agents.normalize import Normalizer
 from schemas import (
     Article,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from agents.deduplicate import evaluate, relations
 from agents.deduplicate.evidence import RUN, overlap, passages
-from agents.deduplicate.fingerprint import KEYS, ONE, WORDS_LIMIT, fingerprint, unpack
+from agents.deduplicate.fingerprint import KEYS, ONE, WORDS_LIMIT, unpack
+from agents.deduplicate.making import fingerprint, fingerprints
 from agents.deduplicate.score import UNIT, Probe
 from agents.normalize import Normalizer
 from schemas import CleanText, NormalizedArticle, RawArticle, Received
@@ -134,6 +135,15 @@ def test_the_lead_counts_only_where_there_is_no_body():
 
 def test_a_text_without_words_has_no_fingerprint():
     assert fingerprint(normal("تابعونا على فيسبوك", "—")) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(TEXT | st.just("تابعونا على فيسبوك"), st.sampled_from([None, "خبر عاجل", "—"])), min_size=1))
+def test_what_is_made_together_is_what_is_made_alone(texts):
+    articles = [normal(body, title) for body, title in texts]
+    long = normal(" ".join(f"كلمة{number % 9000}" for number in range(WORDS_LIMIT + 50)))
+    articles = [*articles, replace(articles[0], language="fa"), long, replace(long, clean=[]), *articles]
+    assert fingerprints(articles) == [fingerprint(each) for each in articles]
 
 
 def test_a_very_long_text_is_cut_but_for_its_exact_hash():
