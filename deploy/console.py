@@ -1,5 +1,6 @@
 """What all commands share: words on stderr, progress of something long, and errors that end a command in one line."""
 
+import json
 import logging
 import os
 import sys
@@ -9,17 +10,36 @@ from contextlib import contextmanager, suppress
 
 from schemas.errors import KhabarError, Misconfigured
 
-__all__ = ["downloading", "log_to_stderr", "say", "say_errors"]
+__all__ = ["downloading", "log_to_stderr", "say", "say_errors", "speak_json"]
 
 PLAIN_EVERY = 2.0  # seconds between the lines of a progress that nobody sees as a bar
 
 Update = Callable[[int, int], None]  # (bytes there, bytes in all)
 
 
-def say(text: str) -> None:
+class _Tongue:
+    """How stderr is spoken to: lines of text, or lines of JSON from where a command's progress is such."""
+
+    json = False
+
+
+def speak_json() -> None:
+    """From here on every line on stderr is a JSON object: words are its `message`, why a command ends its `error`."""
+    _Tongue.json = True
+
+
+def say(text: str, kind: str = "message") -> None:
     """Tell the person at the keyboard something; stdout is for data. Goes on where nobody listens any more."""
+    if _Tongue.json:
+        text = json.dumps({kind: text.strip()}, ensure_ascii=False)
     with suppress(BrokenPipeError):
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place that words go through
+
+
+class _Words(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return json.dumps({"message": text}, ensure_ascii=False) if _Tongue.json else text
 
 
 @contextmanager
@@ -30,11 +50,12 @@ def say_errors() -> Iterator[None]:
     the reader of our output has seen enough (`khabar read articles.enriched | head -1`), which is no failure: 0. A bug
     keeps its traceback.
     """
+    _Tongue.json = False
     try:
         yield
         sys.stdout.flush()
     except KhabarError as error:
-        say(f"khabar: {error}")
+        say(f"khabar: {error}", "error")
         sys.exit(2 if isinstance(error, Misconfigured) else 1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -46,7 +67,9 @@ def say_errors() -> Iterator[None]:
 
 def log_to_stderr(level: int = logging.WARNING) -> None:
     """Send log records to stderr, one line each; a client that cannot reach its broker is told of by our own errors."""
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", force=True)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Words("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     if level > logging.DEBUG:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 

@@ -1,13 +1,17 @@
-"""How far something long is: a line that is rewritten in a terminal, a JSON line a second where stderr is a pipe."""
+"""How far something long is: a line that is rewritten in a terminal, a JSON line a second where stderr is a pipe.
+
+In a pipe the words around it are JSON, too (console.speak_json): whoever reads it has one kind of line to read.
+"""
 
 import json
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
+from deploy.console import speak_json
 from schemas import FIRST, LAST, date_of, to_rfc3339
 from streams.archives import Report, Standing
 
@@ -37,6 +41,7 @@ class Shown:
     rate: float | None
     left: int | None
     reached: str | None
+    lag: Mapping[str, int]
     waiting: str
     unserved: tuple[str, ...]
 
@@ -48,6 +53,8 @@ class Shown:
             words.append(f"{self.left // 60}:{self.left % 60:02} left")
         if self.reached:
             words.append(f"at {self.reached[:16].replace('T', ' ')}")
+        if behind := [f"{stage} {records:,}" for stage, records in self.lag.items() if records]:
+            words.append(f"behind: {', '.join(behind)}")
         if self.waiting:
             words.append(self.waiting)
         if self.unserved:
@@ -82,6 +89,7 @@ class Pace:
             rate=None if rate is None else round(rate, 1),
             left=None if left is None else round(left),
             reached=reached,
+            lag=dict(standing.lag),
             waiting=standing.waiting,
             unserved=standing.unserved,
         )
@@ -96,7 +104,9 @@ def showing() -> Iterator[Report]:
     terminal = sys.stderr.isatty()
     every = _TERMINAL_S if terminal else _PLAIN_S
     status = None
-    if terminal:
+    if not terminal:
+        speak_json()
+    else:
         from rich.console import Console
 
         status = Console(stderr=True).status("")

@@ -7,6 +7,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from xxhash import xxh3_64_intdigest
@@ -17,10 +18,11 @@ from schemas import FIRST, LAST, Lane, Misconfigured, to_rfc3339
 from streams import lanes
 from streams.archives import STDIN, Archive, Ordered, Report
 from streams.lag import READS
+from streams.letters import causes, read_letters
 from streams.replay import follow, send, sent_up_to
 from streams.settings import Settings
 
-__all__ = ["check_lane", "lane_name", "replay_archive", "speed_of"]
+__all__ = ["check_lane", "lane_name", "outcome_of", "replay_archive", "speed_of"]
 
 
 def lane_name(files: Sequence[Path]) -> str:
@@ -102,7 +104,27 @@ async def _send_and_follow(
     sent = await send(settings, sorter, after, report, speed=speed)
     refused = f", {sorter.unplaced_count:,} of them only for dead letters" if sorter.unplaced_count else ""
     say(f"everything was sent to lane {settings.lane}: {sent:,} records{refused}")
-    return await follow(settings, report, patient=work)
+    return await follow(settings, report, patient=work, records=sent if after == FIRST else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a lane that is drained: decisions of the line, and refused records by cause."""
+
+    decisions: int
+    refused: Mapping[str, int]
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{cause} {count:,}" for cause, count in self.refused.items())
+        refused = f", {sum(self.refused.values()):,} refused ({counts})" if counts else ", none refused"
+        return f"{self.decisions:,} decisions{refused}"
+
+
+async def outcome_of(settings: Settings) -> Outcome:
+    """Read off the lane's progress and its dead letters."""
+    progress = await lanes.progress(settings)
+    found = await causes(read_letters(settings))
+    return Outcome(progress.line + 1 if progress else 0, {each.cause: each.count for each in found})
 
 
 async def _maybe_working(settings: Settings, job: Coroutine[None, None, bool], work: bool) -> bool:

@@ -18,7 +18,7 @@ from streams.kafka import errors, make_admin, make_consumer, running
 from streams.settings import Settings
 from streams.topics import Topics
 
-__all__ = ["READS", "VIEWS", "Lag", "Worst", "patiently", "served"]
+__all__ = ["READS", "VIEWS", "Lag", "Worst", "patiently", "served", "worst_of"]
 
 T = TypeVar("T")
 
@@ -49,6 +49,12 @@ class Worst:
         return f"{self.stage} is {self.records:,} records behind on partition {self.partition}"
 
 
+def worst_of(behind: Mapping[str, Mapping[int, int]]) -> Worst:
+    """Of stages and the records of each partition that they have not acknowledged."""
+    found = [Worst(stage, partition, records) for stage, each in behind.items() for partition, records in each.items()]
+    return max(found, key=lambda each: each.records)
+
+
 class Lag:
     """Asks the broker where the groups of a lane stand; its two clients are made anew after an error."""
 
@@ -69,8 +75,7 @@ class Lag:
 
     async def worst(self, stages: Sequence[str] = tuple(READS)) -> Worst:
         """Where these stages are furthest behind; raises Unavailable."""
-        found = [Worst(stage, each, records) for stage in stages for each, records in (await self.of(stage)).items()]
-        return max(found, key=lambda each: each.records)
+        return worst_of({stage: await self.of(stage) for stage in stages})
 
     async def of(self, stage: str) -> dict[int, int]:
         """Records of each partition that a stage has not acknowledged; raises Unavailable."""

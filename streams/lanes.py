@@ -85,16 +85,27 @@ async def _manifest(settings: Settings) -> Lane | None:
     return None
 
 
+# What the operator typed to say it.
+_OPTIONS = {"since": "--from", "until": "--to"}
+
+
+def _word(name: str, entry: str) -> str:
+    """`--map` for the map of the inputs, `file a.jsonl` for a file, `version of tag` for that of a stage."""
+    if name == "versions":
+        return f"version of {entry}"
+    return entry if entry.startswith("file") else f"--{entry.replace('_', '-')}"
+
+
 def _differences(found: Lane, wanted: Lane) -> str:
-    """Field by field, entry by entry: `inputs.map is body=text, not body=content`."""
+    """Field by field, entry by entry, as whoever typed them calls them: `--map is body=text, not body=content`."""
     said = []
     for each in fields(Lane):
         before, now = getattr(found, each.name), getattr(wanted, each.name)
         if isinstance(before, dict):
             names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-            said += [f"{each.name}.{name} {_difference(before.get(name), now.get(name))}" for name in names]
+            said += [f"{_word(each.name, name)} {_difference(before.get(name), now.get(name))}" for name in names]
         elif before != now:
-            said.append(f"{each.name} {_difference(before, now)}")
+            said.append(f"{_OPTIONS.get(each.name, each.name)} {_difference(before, now)}")
     return "; ".join(said)
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from xxhash import xxh3_64_intdigest
 
-from schemas import FIRST, LAST, ProgressMark, RawArticle, Unavailable, date_of, encode
+from schemas import FIRST, LAST, Progress, ProgressMark, RawArticle, Unavailable, date_of, encode
 from streams import cluster, lanes
 from streams.archives import Checked, Ordered, Placed, Report, Standing, Unplaced
 from streams.delivery import Delivery, Output
 from streams.kafka import errors, make_consumer, running
-from streams.lag import Lag
+from streams.lag import READS, Lag, worst_of
 from streams.read import header
 from streams.settings import Settings
 from streams.topics import Topics
@@ -160,7 +160,9 @@ class _Sender:
         alone = _Alone()
         while True:
             try:
-                worst = await lag.worst(("normalize", "tag"))
+                behind = {stage: await lag.of(stage) for stage in ("normalize", "tag")}
+                self._standing.lag = {stage: sum(each.values()) for stage, each in behind.items()}
+                worst = worst_of(behind)
                 if worst.records <= AHEAD:
                     break
                 self._standing.unserved = alone.look(await lag.unserved())
@@ -182,25 +184,27 @@ class _Alone:
         return tuple(stage for stage, since in self._since.items() if now - since >= _ALONE_S)
 
 
-async def follow(settings: Settings, report: Report, *, patient: bool = False) -> bool:
+async def follow(settings: Settings, report: Report, *, patient: bool = False, records: int | None = None) -> bool:
     """Watch the stages until the end marks have passed deduplicate: the lane is drained, and True is returned.
 
-    Returns False when a stage has had no worker for ten seconds, unless `patient`.
+    Returns False when a stage has had no worker for ten seconds, unless `patient`. A record that a stage is through
+    with counts a third in what is done of `records`; where nobody knows how many the lane has, its raw positions
+    count, progress marks with them.
     """
     alone, standing = _Alone(), Standing("following")
     async with Lag(settings) as lag:
         while True:
             try:
                 progress = await lanes.progress(settings)
-                ends = await lag.ends("normalize")
+                ends = {stage: await lag.ends(stage) for stage in READS}
+                standing.lag = {stage: sum((await lag.of(stage)).values()) for stage in READS}
                 unserved = await lag.unserved()
             except Unavailable as away:
                 standing.waiting = str(away)
             else:
-                taken = progress.raw if progress else {}
                 standing.waiting = ""
-                standing.total = sum(ends.values())
-                standing.done = sum(taken.get(str(each), -1) + 1 for each in ends)
+                standing.total = sum(ends["normalize"].values()) if records is None else records
+                standing.done = int(standing.total * _through(ends, standing.lag, progress))
                 standing.reached = progress.passed if progress else FIRST
                 standing.unserved = alone.look(unserved)
             if standing.reached == LAST:
@@ -211,6 +215,16 @@ async def follow(settings: Settings, report: Report, *, patient: bool = False) -
             if standing.phase != "following":
                 return standing.phase == "drained"
             await asyncio.sleep(1.0)
+
+
+def _through(ends: Mapping[str, Mapping[int, int]], lag: Mapping[str, int], progress: Progress | None) -> float:
+    """The part of the work on a lane that is done, each of the three stages a third of it."""
+    if progress is not None and progress.passed == LAST:
+        return 1.0
+    normalized, tagged = (1 - lag[stage] / max(1, sum(ends[stage].values())) for stage in ("normalize", "tag"))
+    taken = sum(progress.raw.get(str(each), -1) + 1 for each in ends["normalize"]) if progress else 0
+    decided = taken / max(1, sum(ends["normalize"].values()))
+    return (normalized + normalized * tagged + decided) / 3  # what is to be tagged grows as normalize goes on
 
 
 def _groups(records: Iterable[Placed | Unplaced], speed: float | None = None) -> Iterator[list[Placed | Unplaced]]:

@@ -52,6 +52,7 @@ def process(
     from deploy.console import say
     from deploy.processing import process_archive
     from deploy.progress import showing
+    from schemas import Unavailable
     from streams.settings import Settings
 
     settings = Settings()
@@ -67,6 +68,8 @@ def process(
     say(str(outcome))
     if outcome.refused and letters is None:
         say("--letters FILE keeps the records that were refused")
+    if outcome.refused and not outcome.decisions:
+        raise Unavailable("every record was refused; --map says what the fields are called (khabar process --help)")
 
 
 def _open(path: Path, inputs: list[Path], opened: ExitStack) -> IO[bytes]:

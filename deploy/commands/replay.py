@@ -63,9 +63,10 @@ def replay(
     from deploy.console import say
     from deploy.progress import showing
     from deploy.rehearsal import rehearse
-    from deploy.replaying import check_lane, lane_name, replay_archive, speed_of
+    from deploy.replaying import check_lane, lane_name, outcome_of, replay_archive, speed_of
+    from schemas import Unavailable
     from streams import lanes
-    from streams.settings import Settings
+    from streams.settings import LOCAL_BROKER, Settings
 
     archive = archive_of(
         files, mapping, timezone, since, until, published_at, date_from, preset, assume_sorted=assume_sorted
@@ -90,7 +91,14 @@ def replay(
         drained = asyncio.run(
             replay_archive(settings, archive, Chain.shipped(settings.tagger).versions, report, work=work, speed=pace)
         )
-    if drained:
-        say(f"lane {name} is done; read it: khabar read enriched --lane {name} --latest-per-key")
-    else:
-        say(f"nobody works on lane {name}; start the stages: khabar worker --lane {name}")
+    at = "" if settings.broker == LOCAL_BROKER else f" --broker {settings.broker}"
+    if not drained:
+        say(f"nobody works on lane {name}; start the stages: khabar worker --lane {name}{at}")
+        return
+    outcome = asyncio.run(outcome_of(settings))
+    say(f"lane {name} is done: {outcome}")
+    if outcome.refused:
+        say(f"what was refused, and why: khabar letters list --lane {name}{at}")
+    if not outcome.decisions and outcome.refused:
+        raise Unavailable(f"every record of lane {name} was refused; --dry-run shows what is read from the files")
+    say(f"read it: khabar read enriched --lane {name}{at} --latest-per-key")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from schemas import FIRST
@@ -22,6 +22,7 @@ class Standing:
     total: int = 0
     reached: str = FIRST
     waiting: str = ""  # for what
+    lag: Mapping[str, int] = field(default_factory=dict)  # stage -> records that it has not acknowledged
     unserved: tuple[str, ...] = ()  # stages that no worker works on
 
 

@@ -99,7 +99,8 @@ def test_the_order_of_the_input_and_its_repeats_change_nothing(archive: Path) ->
 def test_what_the_operator_has_to_mend_is_said_in_one_line(archive: Path, words: list[str], said: bytes) -> None:
     done = khabar(*(word.replace("{}", str(archive)) for word in words))
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith(b"khabar: ")
+    last = done.stderr.splitlines()[-1].decode()
+    assert (orjson.loads(last)["error"] if last.startswith("{") else last).startswith("khabar: ")
     assert said in done.stderr
     assert b"Traceback" not in done.stderr
 
@@ -110,6 +111,19 @@ def test_undated_articles_are_refused_unless_a_date_is_given_for_all(archive: Pa
     assert (
         b"rain.jsonl:1: published_at is missing; say --map published_at=FIELD, or --published-at DATE" in refused.stderr
     )
+    assert refused.returncode == 1
+    last = orjson.loads(refused.stderr.splitlines()[-1])
+    assert last == {
+        "error": "khabar: every record was refused; --map says what the fields are called (khabar process --help)"
+    }
     dated = khabar(archive, *MAP, "--to", "2026-06-01", "--published-at", "2026-05-03")
     assert b"6 articles out" in dated.stderr
     assert {orjson.loads(line)["published_at"] for line in dated.stdout.splitlines()} == {"2026-05-03T00:00:00Z"}
+
+
+def test_whoever_reads_the_progress_from_a_pipe_gets_json_and_nothing_else(archive: Path) -> None:
+    done = khabar(archive, *DATED)
+    told = [orjson.loads(line) for line in done.stderr.splitlines()]
+    assert {"reading", "processing"} <= {each.get("phase") for each in told}
+    (counts,) = (each["message"] for each in told if "articles out" in each.get("message", ""))
+    assert counts.startswith("6 articles out, 0 repeats, 1 refused (not-json 1)\n  rain.jsonl:7")

@@ -32,6 +32,12 @@ def test_a_wait_is_part_of_the_sending_and_a_new_phase_begins_anew() -> None:
     assert pace.look(Standing("following", 5, 10), 6.0).rate is None
 
 
+def test_the_stages_that_are_behind_are_shown_with_how_far() -> None:
+    shown = Pace().look(Standing("following", 2, 9000, lag={"normalize": 0, "tag": 3400, "deduplicate": 12}), 0.0)
+    assert shown.lag == {"normalize": 0, "tag": 3400, "deduplicate": 12}
+    assert str(shown).endswith("behind: tag 3,400, deduplicate 12")
+
+
 def test_the_event_time_reached_is_shown_once_there_is_one() -> None:
     place = place_of(1_437_436_292_000_000, canceled=False, value=b"")
     assert Pace().look(Standing("sending", 1, 2, place), 0.0).reached == "2015-07-20T23:51:32Z"

@@ -250,16 +250,16 @@ async def test_a_lane_made_of_something_else_is_refused_with_what_differs(
     await unfollowed(settings, archive)
     other = make(21, name="b.jsonl")
     others = {
-        r"inputs\.file a\.jsonl is \d+ bytes, sha256 \w+, and is not given now; inputs\.file b\.jsonl is": other,
-        r"inputs\.map is not given, not body=text": Archive(archive.files, FieldMap({"body": "text"}), archive.placing),
-        r"until is 2015-12-31T23:59:59\.999999Z, not": Archive(
+        r"file a\.jsonl is \d+ bytes, sha256 \w+, and is not given now; file b\.jsonl is": other,
+        r"--map is not given, not body=text": Archive(archive.files, FieldMap({"body": "text"}), archive.placing),
+        r"--to is 2015-12-31T23:59:59\.999999Z, not": Archive(
             archive.files, archive.map, Placing(Bounds(BOUNDS.since, BOUNDS.until - 1))
         ),
     }
     for what, each in others.items():
         with pytest.raises(Misconfigured, match=what):
             await replay_archive(settings, each, VERSIONS, lambda _: None)
-    with pytest.raises(Misconfigured, match=r"versions\.tag is 1, not 2"):
+    with pytest.raises(Misconfigured, match="version of tag is 1, not 2"):
         await replay_archive(settings, archive, VERSIONS | {"tag": "2"}, lambda _: None)
 
 
@@ -370,8 +370,12 @@ def test_a_replay_that_works_itself_ends_when_the_lane_is_done(
     assert done.returncode == 0, done.stderr
     assert f"everything was sent to lane {lane}: 31 records, 1 of them only for dead letters" in done.stderr
     assert f"lane {lane} is done" in done.stderr
-    last = [orjson.loads(line) for line in done.stderr.splitlines() if line.startswith("{")][-1]
-    assert (last["phase"], last["done"]) == ("drained", last["total"])
+    told = [orjson.loads(line) for line in done.stderr.splitlines()]
+    last = [each for each in told if "phase" in each][-1]
+    assert (last["phase"], last["done"], last["total"]) == ("drained", 31, 31)
+    said = [each["message"] for each in told if "message" in each]
+    assert f"lane {lane} is done: 30 decisions, 1 refused (not-json 1)" in said
+    assert f"what was refused, and why: khabar letters list --lane {lane} --broker {kafka}" in said
     progress = asyncio.run(lanes.progress(Settings(broker=kafka, lane=lane)))
     assert progress is not None
     assert (progress.passed, progress.line) == (LAST, 29)
