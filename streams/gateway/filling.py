@@ -127,4 +127,5 @@ class Filling:
                 with suppress(Unavailable):  # what is held can be asked for while the broker is away
                     if await identity(self._settings) != self._lane or await self._there() != there:
                         raise Another("it was made anew, or has other topics now")
+                    await in_thread(self._store.touch)
                 watched = time.monotonic()

@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 # Raised with every change of the tables or of what they hold; a file of another version is made anew.
 _VERSION = 1
-# A tombstone stands in a compacted topic for at least a day (delete.retention.ms); a file that was away for longer may
-# have missed one.
+# A tombstone stands in a compacted topic for at least a day (delete.retention.ms); a file that nobody held up to its
+# topics for longer may have missed one.
 _AWAY_S = 20 * 3600.0
 _WHERE = "it lies where XDG_CACHE_HOME says, by default in ~/.cache"
 _SLOTS = 16  # gateways of one lane and user on one machine; each has a file of its own
-# A quarter of what fits into memory anyway; the default of 2 MB makes every look at the index a look at the disk.
+# Of the one that writes: the default of 2 MB makes every article a look at the disk.
 _CACHE_KIB = 64 * 1024
 
 
@@ -120,7 +120,7 @@ def _unfit(database: sqlite3.Connection, about: Mapping[str, str], away: float) 
         if about.get(name) != value:
             return f"its {name} is {value}, not {about.get(name)}"
     if away > _AWAY_S:
-        return f"it was not written to for {away / 3600:.0f} hours"
+        return f"nobody has held it up to its topics for {away / 3600:.0f} hours"
     (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         return f"it is damaged ({found})"

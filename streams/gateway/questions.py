@@ -29,6 +29,7 @@ __all__ = [
     "growing",
     "latest",
     "mentions",
+    "newest",
     "offsets",
     "outlets",
     "search",

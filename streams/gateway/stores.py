@@ -26,7 +26,7 @@ __all__ = ["LaneStore", "Stores"]
 
 log = logging.getLogger(__name__)
 
-_LANES = 8  # open at once; each has a consumer, a few threads and a cache of 64 MB
+_LANES = 8  # open at once; each has a consumer, a few threads and at most 96 MB of cache
 _IDLE_S = 600.0  # a lane that nobody asked about for so long is closed; its file stays, and opens quickly
 _FORGOTTEN_S = 30 * 86_400.0  # a file that nobody opened for so long is removed
 _AGAIN_S = 2.0  # between attempts where the broker or the disk fails

@@ -14,9 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agents.normalize.words import Words
 from schemas import EnrichedArticle, Event, Misconfigured, Story
 from streams.gateway.opening import opened
 from streams.gateway.store import Bounds, Change, Position, Store, unpack
+from streams.gateway.stores import Stores
+from streams.settings import Settings
 
 Of = Callable[..., Change]
 At = Callable[..., Store]
@@ -169,6 +172,29 @@ def test_a_file_of_something_else_is_made_anew(
     store = store_at(made="2" if what == "lane" else "1", version="2" if what == "words" else "1")
     assert store.positions() == {}
     assert not any(content(store).values())
+
+
+def test_a_file_that_was_held_up_to_its_topics_is_kept_though_nothing_came(
+    store_at: At, line: list[Event], change: Of, tmp_path: Path
+) -> None:
+    store_at().apply(map(change, line[:10]), {"articles.enriched": 5})
+    store_at("away")
+    os.utime(tmp_path / "cache" / "lane.sqlite", (time.time() - 70_000,) * 2)
+    store_at().touch()
+    store_at("away")
+    assert time.time() - (tmp_path / "cache" / "lane.sqlite").stat().st_mtime < 60
+    assert store_at().positions()["articles.enriched"].next == 5
+
+
+async def test_files_that_nobody_has_opened_for_a_month_are_removed(tmp_path: Path, words: Words) -> None:
+    old, young = tmp_path / "cluster" / "khabar.old.sqlite", tmp_path / "cluster" / "khabar.young.sqlite"
+    old.parent.mkdir()
+    for path, days in ((old, 31), (young, 29)):
+        path.touch()
+        os.utime(path, (time.time() - days * 86_400,) * 2)
+    async with Stores(Settings(broker="127.0.0.1:1"), tmp_path, words, "1").running():
+        assert not old.exists()
+        assert young.exists()
 
 
 @pytest.mark.parametrize("harm", ["cut", "garbled", "text", "empty"])
