@@ -9,18 +9,14 @@ import { Refusal, Stream, get } from "./gateway.js";
 import { Muted, Read, Visit, kept } from "./kept.js";
 import { isolated, language, say, translate } from "./locale.js";
 import { Newsroom } from "./newsroom.js";
-import { sweep } from "./offsets.js";
+import { OpenStory } from "./opened.js";
 import { Alerts, Rising, showHealth, showPlaces } from "./rail.js";
 import { Pause, showStale, showVisit } from "./standing.js";
-import { StoryView, asText } from "./story.js";
 
 const PAGE = 100; // stories of one look-up
-const MEMBERS = 200; // articles of a story: as many as it lists
 const AT_LEAST = 12; // stories on the screen, if asking for more pages finds them
 const PAGES = 5; // that are asked for at once to get there
 const AGAIN_MS = 2000; // after a look-up that failed
-const BEHIND_MS = 300; // the look-ups may be a moment behind the stream
-const BEHIND_TRIES = 10;
 
 const byId = (id) => document.getElementById(id);
 
@@ -41,6 +37,7 @@ class Page {
     this.hrefOf = (story) => hrefOf({ ...this.state, open: story });
     this.languageOf = (story) => this.newsroom.get(story)?.language ?? "ar";
     this.now = () => this.newsroom.now();
+    this.feedback = (story) => feedback(story, this);
   }
 
   async start() {
@@ -56,17 +53,14 @@ class Page {
     this.filters = new Filters(this);
     this.alerts = new Alerts(byId("alerts"), byId("mark"), this);
     this.rising = new Rising(byId("rising"), this);
-    this.view = new StoryView(byId("story"), {
-      nameOf: this.nameOf, hrefFor: this.hrefFor, copy: (story) => this.copy(story), close: () => this.close(),
-      feedback: (story) => feedback(story, this), choose: (entity) => this.choose(entity),
-    });
+    this.story = new OpenStory(byId("story"), this);
     this.stream = new Stream("/v1/stream/stories", {
       take: (stories) => this.take(stories), gap: () => this.load(), changed: () => this.tick(),
     });
     this.wire();
     void this.askSources();
     await this.load();
-    if (this.state.open) this.showStory();
+    if (this.state.open) this.story.show();
     this.every(5000, 30_000, () => this.alerts.ask());
     this.every(15_000, 120_000, () => this.rising.ask());
     this.every(5000, 60_000, () => this.askHealth());
@@ -168,7 +162,7 @@ class Page {
   take(stories) {
     const changed = this.takeIn(stories);
     if (changed.size === 0) return;
-    if (this.state.open && changed.has(this.state.open)) this.reshow();
+    if (this.state.open && changed.has(this.state.open)) this.story.grown();
     this.render(changed);
   }
 
@@ -235,73 +229,7 @@ class Page {
   choose(entity) {
     this.entities.set(entity.id, entity.name);
     this.change({ entity: [entity.id], open: "" });
-    this.hideStory();
-  }
-
-  open(id) {
-    if (this.state.open === id) return;
-    const first = this.state.open === "";
-    this.state = { ...this.state, open: id };
-    writeAddress(this.state, { replace: !first });
-    this.showStory();
-  }
-
-  showStory() {
-    const id = this.state.open;
-    document.body.classList.add("reading");
-    byId("story").hidden = false;
-    byId("story").scrollTop = 0;
-    this.pause.leave();
-    this.view.begin(id);
-    this.cards.select(id);
-    void this.fetchStory(true, BEHIND_TRIES);
-  }
-
-  reshow() {
-    this.refetch ??= setTimeout(() => {
-      this.refetch = null;
-      void this.fetchStory(false, BEHIND_TRIES);
-    }, BEHIND_MS);
-  }
-
-  async fetchStory(first, tries) {
-    const id = this.state.open;
-    if (!id) return;
-    try {
-      const found = await get(`/v1/stories/${encodeURIComponent(id)}`, this.laneParams({ limit: MEMBERS }));
-      if (id !== this.state.open) return;
-      this.takeIn([found.story]);
-      this.view.show(found);
-      this.read.mark([this.newsroom.get(id) ?? found.story]);
-      this.cards.select(id);
-      document.title = `${isolated(found.story.headline ?? "")} · ${say("title")}`;
-      if (first) byId("story-title").focus({ preventScroll: true });
-      const behind = found.story.line < (this.newsroom.get(id)?.line ?? -1);
-      const missing = found.story.members.some((each) => !found.articles.some((article) => article.id === each.id));
-      if ((behind || missing) && tries > 0) setTimeout(() => void this.fetchStory(false, tries - 1), BEHIND_MS);
-      this.cards.remark(id);
-    } catch (failure) {
-      this.refused(failure);
-      if (first) this.view.fail(failure.status === 404 ? say("gone") : say("failed", isolated(failure.message)));
-    }
-  }
-
-  close() {
-    if (!this.state.open) return;
-    this.state = { ...this.state, open: "" };
-    writeAddress(this.state);
-    this.hideStory();
-  }
-
-  hideStory() {
-    const link = this.cards.node.querySelector('a[aria-current="true"]');
-    document.body.classList.remove("reading");
-    document.title = say("title");
-    byId("story").hidden = true;
-    byId("story").replaceChildren();
-    sweep();
-    this.cards.select("");
-    link?.focus({ preventScroll: false });
+    this.story.hide();
   }
 
   menu(id, button) {
@@ -311,16 +239,6 @@ class Page {
 
   changed() {
     this.render(null);
-  }
-
-  async copy(story) {
-    const text = asText(story, this.nameOf);
-    try {
-      await navigator.clipboard.writeText(text);
-      this.toast(say("copied"));
-    } catch {
-      this.toast(say("notCopied")); // no permission, or not a secure context: http on another machine
-    }
   }
 
   toast(text) {
@@ -383,14 +301,14 @@ class Page {
     const link = event.target.closest?.("a[data-open], a[data-entity]");
     if (!link) return;
     event.preventDefault();
-    if (link.dataset.open) this.open(link.dataset.open);
+    if (link.dataset.open) this.story.open(link.dataset.open);
     else this.choose({ id: link.dataset.entity, name: this.entities.get(link.dataset.entity) ?? link.textContent });
   }
 
   /** By the key's place on the keyboard: on an Arabic layout, too. */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (event.key === "Escape" && this.state.open) return this.close();
+    if (event.key === "Escape" && this.state.open) return this.story.close();
     if (event.target.closest("input, select, textarea")) return;
     if (event.code === "KeyJ" || event.code === "KeyK") this.cards.step(event.code === "KeyJ" ? 1 : -1, this.state.open)?.focus();
     else if (event.code === "KeyP") this.pause.toggle();
@@ -402,8 +320,8 @@ class Page {
   travelled() {
     const before = this.state;
     this.state = readAddress();
-    if (before.open && !this.state.open) this.hideStory();
-    else if (this.state.open && this.state.open !== before.open) this.showStory();
+    if (before.open && !this.state.open) this.story.hide();
+    else if (this.state.open && this.state.open !== before.open) this.story.show();
     if (hrefOf({ ...before, open: "" }) !== hrefOf({ ...this.state, open: "" })) void this.load();
     this.slowly();
   }

@@ -144,7 +144,7 @@ export class Alerts {
       const shown = new Notification(isolated(alert.text ?? alert.rule), {
         body: isolated(alert.headline ?? ""), tag: alert.id, silent: true, lang: "ar", dir: "rtl",
       });
-      shown.addEventListener("click", () => { window.focus(); this.page.open(alert.story); });
+      shown.addEventListener("click", () => { window.focus(); this.page.story.open(alert.story); });
     }
   }
 }

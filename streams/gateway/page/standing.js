@@ -114,7 +114,7 @@ export function showVisit(node, page) {
     h("button.plain.small", {
       type: "button", "aria-pressed": String(only.changed), onclick: () => { only.changed = !only.changed; page.render(null); },
     }, say("visitOnly")),
-    h("button.plain.small", { type: "button", onclick: () => page.read.mark(newsroom.all()) || page.render(null) }, say("markAll")),
+    h("button.plain.small", { type: "button", onclick: () => { page.read.mark(newsroom.all()); page.render(null); } }, say("markAll")),
     h("button.plain.small", {
       type: "button", onclick: () => { only.changed = false; visit.seen(newsroom.line, newsroom.newest); page.render(null); },
     }, say("gotIt")));

@@ -23,8 +23,11 @@ export class StoryView {
     this.id = id;
     this.opened.clear();
     this.comparison = null;
-    this.drawn = null;
     this.node.replaceChildren(this.bar(), h("p.note", { role: "status" }, say("loading")));
+  }
+
+  focus() {
+    this.node.querySelector(".title").focus({ preventScroll: true });
   }
 
   fail(text) {
@@ -41,6 +44,7 @@ export class StoryView {
   show({ story, articles }) {
     this.story = story;
     this.articles = new Map(articles.map((article) => [article.id, article]));
+    const places = [...this.node.querySelectorAll(".side .text")].map((each) => each.scrollTop);
     const focus = this.node.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     const groups = folded(story.members);
     const parts = [
@@ -48,6 +52,7 @@ export class StoryView {
     ].filter(Boolean);
     this.node.replaceChildren(...parts);
     this.drawTexts();
+    this.node.querySelectorAll(".side .text").forEach((each, index) => { each.scrollTop = places[index] ?? 0; });
     if (focus) this.node.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
   }
 
@@ -176,6 +181,7 @@ export class StoryView {
   compare(first, second) {
     this.comparison = new Comparison(first, second, this.page);
     this.again();
+    for (const each of this.node.querySelectorAll(".side .text")) each.scrollTop = 0;
     const section = this.node.querySelector(".compare");
     section.scrollIntoView({ block: "start" });
     section.querySelector("h3").focus({ preventScroll: true });

@@ -25,6 +25,8 @@ from deploy.chain import Chain, Refusal
 from schemas import EnrichedArticle, Event, Story, encode, from_rfc3339, place_of, to_rfc3339
 from streams import lanes
 from streams.archives import Archive, Bounds, FieldMap, Placed, Placing
+from streams.feeds import opened
+from streams.feeds.sources import Feed, Source
 from streams.kafka import make_producer, running
 from streams.read import LINE_HEADER
 from streams.settings import Settings
@@ -50,8 +52,9 @@ class Desk:
         return Desk(settings, self._producer, self._chain)
 
     def decide(self, articles: Iterable[dict[str, Any]]) -> list[Event]:
-        """The events that come of raw articles, in this order."""
-        values = [(orjson.dumps(each), from_rfc3339(each["published_at"])) for each in articles]
+        """The events that come of raw articles, in this order; seen at `seen_at`, else when they were published."""
+        dated = [(each.get("seen_at", each["published_at"]), {**each, "seen_at": None}) for each in articles]
+        values = [(orjson.dumps(each), from_rfc3339(at)) for at, each in dated]
         return self.run(Placed(place_of(at, canceled=False, value=value), "test:1", value) for value, at in values)
 
     def run(self, records: Iterable[Placed]) -> list[Event]:
@@ -79,10 +82,40 @@ class Desk:
     async def publish(self, source: str, title: str, body: str, **more: Any) -> str:
         """An article of this moment; returns the id of its story."""
         now = to_rfc3339(int(datetime.now(UTC).timestamp()) * 1_000_000)
-        article = {"source": source, "source_id": uuid.uuid4().hex, "title": title, "body": body, "published_at": now}
+        article = {
+            "source": source,
+            "source_id": uuid.uuid4().hex,
+            "title": title,
+            "body": body,
+            "published_at": now,
+            "seen_at": now,
+        }
         events = self.decide([article | {"url": f"https://{source}/{article['source_id']}"} | more])
         await self.write(events)
         return next(event.story.id for event in events if isinstance(event, EnrichedArticle) and event.story)
+
+
+NAMES = {
+    "alofoq.example": ("الأفق", "Al Ofoq", "EG"),
+    "arz-news.example": ("أخبار الأرز", "Arz News", "LB"),
+    "bawabat-sham.example": ("بوابة الشام", "Bawabat Sham", "SY"),
+    "najm-agency.example": ("وكالة نجم", "Najm Agency", "JO"),
+    "nilenews.example": ("أخبار النيل", "Nile News", "EG"),
+    "rafidain-press.example": ("صحافة الرافدين", "Rafidain Press", "IQ"),
+    "sada-khalij.example": ("صدى الخليج", "Sada Khalij", "SA"),
+    "tunis-now.example": ("تونس الآن", "Tunis Now", "TN"),
+}
+
+
+def follow(settings: Settings, folder: Path) -> None:
+    """Write the state of a follower that knows these outlets, where `khabar serve` looks for it."""
+    path = folder / "khabar" / f"feeds-{settings.prefix}.{settings.lane}.sqlite"
+    feeds = [
+        Feed(url=f"https://{id}/feed", source=Source(id=id, name=name, latin=latin, country=country))
+        for id, (name, latin, country) in NAMES.items()
+    ]
+    with opened(path, alone=True) as state:
+        state.follow(feeds)
 
 
 class Gateway:
@@ -93,7 +126,14 @@ class Gateway:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._environment = os.environ | settings.environment() | {"XDG_CACHE_HOME": str(folder)}
+        self._environment = (
+            os.environ
+            | settings.environment()
+            | {
+                "XDG_CACHE_HOME": str(folder),
+                "XDG_STATE_HOME": str(folder),
+            }
+        )
         self._log = folder / "gateway.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -189,7 +229,9 @@ def told_lately(events: Sequence[Event]) -> list[Event]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def gateway(desk: Desk, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     """The gateway of the lane, ready."""
-    gateway = Gateway(settings, tmp_path_factory.mktemp("gateway"))
+    folder = tmp_path_factory.mktemp("gateway")
+    follow(settings, folder)
+    gateway = Gateway(settings, folder)
     await gateway.start()
     yield gateway
     gateway.kill()

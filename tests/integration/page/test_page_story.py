@@ -1,6 +1,7 @@
 """An opened story: who told it, in whose words, what two texts share, and what a reader may do with it."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -56,10 +57,10 @@ async def test_two_texts_stand_side_by_side_with_what_they_share_marked_in_both(
 
 async def test_another_pair_is_compared_where_one_asks_for_it(open_page: Any) -> None:
     page = await opened(open_page, VOLKOV)
-    copy = page.locator("#story .member", has_text="alofoq.example")
+    copy = page.locator("#story .member", has_text="الأفق")
     await page.locator("#story summary").first.click()
     await copy.get_by_role("button", name="قارن").click()
-    await expect(page.locator(".side select").last.locator("option:checked")).to_contain_text("alofoq.example")
+    await expect(page.locator(".side select").last.locator("option:checked")).to_contain_text("الأفق")
     assert any(len(each) > 400 for each in await marked(page, "shared"))  # a copy shares everything
 
 
@@ -102,10 +103,12 @@ async def test_first_published_by_its_own_date_and_first_seen_by_us_are_two_thin
     title = "قارب صيد ينقذ سائحين قبالة الجزيرة"
     body = "أنقذ قارب صيد أربعة سائحين بعدما تعطل محركهم قبالة الجزيرة، ونقلهم البحارة إلى الميناء سالمين قبل الغروب."
     first = await desk.publish("shatee.example", title, body)
-    assert first == await desk.publish("bahri.example", title, body, published_at="2026-01-05T06:00:00Z", seen_at=None)
+    at = datetime.now(UTC) - timedelta(hours=5)
+    assert first == await desk.publish("bahri.example", title, body, published_at=f"{at:%Y-%m-%dT%H:%M}:00Z")
     page = await opened(open_page, title)
     await expect(page.locator(".firsts > div").first).to_contain_text("بتاريخ ناشره")
-    await expect(page.locator(".firsts > div").first).to_contain_text("bahri.example عند 5 يناير في 09:00")
+    await expect(page.locator(".firsts > div").first).to_contain_text("bahri.example عند")
+    await expect(page.locator(".firsts > div").first).to_contain_text(f"{at + timedelta(hours=3):%H:%M}")  # in Damascus
     await expect(page.locator(".firsts > div").last).to_contain_text("shatee.example")
 
 
@@ -115,7 +118,7 @@ async def test_a_story_is_copied_as_text_with_its_links(open_page: Any) -> None:
     await expect(page.locator("#toast")).to_contain_text("نُسخت")
     text: str = await page.evaluate("navigator.clipboard.readText()")
     assert text.startswith(RATES)
-    assert "https://najm-agency.example/rates-2" in text.splitlines()
+    assert [line for line in text.splitlines() if line.startswith("https://najm-agency.example/")]
     assert text.count("https://") == 6
 
 
