@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from streams.read import Record
 
 __all__ = ["read"]
+
+_LOOK_S = 0.3  # between two looks at whether anybody reads what is printed
 
 
 def read(
@@ -23,6 +25,9 @@ def read(
         bool, typer.Option("--latest-per-key", help="Only the newest value of each key, in the order of the keys.")
     ] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    headers: Annotated[
+        bool, typer.Option("--headers", help="Each line is a record: partition, offset, key, headers and value.")
+    ] = False,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Stop after this many lines.")] = None,
 ) -> None:
     """Print the values of a topic as JSON lines, from its beginning to what is its end now.
@@ -45,6 +50,8 @@ def read(
     from streams.settings import Settings
     from streams.topics import by_name
 
+    if headers and latest_per_key:
+        raise Misconfigured("--latest-per-key gives values only; leave it or --headers out")
     if follow and latest_per_key:
         raise Misconfigured("--latest-per-key needs an end and --follow has none; give one of them")
     settings = Settings(lane=lane, broker=broker)
@@ -58,11 +65,13 @@ def read(
                 if keyless:
                     say(f"khabar: {keyless} records have no key and are left out")
                 lines = _each(values)
+            elif headers:
+                lines = _records(records)
             else:
                 lines = _values(records)
             count = 0
             async for value in lines:
-                sys.stdout.buffer.write(_line(value) if foreign else value + b"\n")
+                sys.stdout.buffer.write(_line(value) if foreign and not headers else value + b"\n")
                 if follow:
                     sys.stdout.buffer.flush()
                 count += 1
@@ -70,7 +79,46 @@ def read(
                     break
             sys.stdout.buffer.flush()
 
-    asyncio.run(run())
+    asyncio.run(_while_read(run()) if follow else run())
+
+
+async def _while_read(printing: Coroutine[None, None, None]) -> None:
+    """Print for as long as somebody reads stdout: `… --follow | head -1` must not wait for a second record."""
+    import asyncio
+    import select
+    import sys
+
+    gone = select.poll()
+    gone.register(sys.stdout.fileno(), 0)  # that the reader is gone is told unasked
+    task = asyncio.ensure_future(printing)
+    while not task.done():
+        await asyncio.wait((task,), timeout=_LOOK_S)
+        if not task.done() and gone.poll(0):
+            task.cancel()
+            await asyncio.wait((task,))
+            raise BrokenPipeError
+    await task
+
+
+async def _records(records: AsyncIterator[Record]) -> AsyncIterator[bytes]:
+    """A record a line, whatever its bytes are: those that are no text stand with escapes."""
+    import orjson
+
+    def text(content: bytes | None) -> str | None:
+        return None if content is None else content.decode("utf-8", "backslashreplace")
+
+    async for record in records:
+        whole = {
+            "partition": record.partition,
+            "offset": record.offset,
+            "key": text(record.key),
+            "headers": {name: text(value) for name, value in record.headers},
+        }
+        try:
+            value = None if record.value is None else orjson.loads(record.value)
+        except orjson.JSONDecodeError:
+            value = text(record.value)
+        yield orjson.dumps(whole | {"value": value})
 
 
 async def _values(records: AsyncIterator[Record]) -> AsyncIterator[bytes]:

@@ -10,11 +10,12 @@ from contextlib import ExitStack, contextmanager
 from importlib import resources
 from pathlib import Path
 
-__all__ = ["ARTICLES", "BROKEN", "LIVE", "SINCE", "UNTIL", "paths"]
+__all__ = ["ARTICLES", "BROKEN", "LIVE", "SINCE", "SOURCES", "UNTIL", "paths"]
 
 ARTICLES = ("articles.jsonl",)
 BROKEN = ("broken.jsonl", "huge.jsonl.gz")
 LIVE = "live.jsonl"
+SOURCES = "sources.toml"  # an example of whose feeds `khabar follow` follows
 # Dates outside these are none, whatever the clock of the machine says.
 SINCE = "1990-01-01"
 UNTIL = "2027-01-01"

@@ -148,3 +148,25 @@ def prepared(kafka: str, lane: str, short: str, records: list[tuple[str, str, in
     asyncio.run(cluster.create(settings, "replay"))
     asyncio.run(send(settings, short, records))
     return settings
+
+
+async def test_following_ends_when_nobody_reads_any_more(settings: Settings) -> None:
+    await send(settings, "enriched", [("a", '{"n":1}', 1)])
+    words = ["read", "enriched", "--follow", "--lane", settings.lane, "--broker", settings.broker]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy", *words), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await asyncio.wait_for(process.stdout.readline(), 60) == b'{"n":1}\n'
+    process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert process.stderr is not None
+    assert await process.stderr.read() == b""
+
+
+async def test_headers_are_shown_where_they_are_asked_for(settings: Settings) -> None:
+    await send(settings, "enriched", [("a", '{"n":1}', 17)])
+    (line,) = await asyncio.to_thread(khabar, settings, "enriched", "--headers")
+    assert orjson.loads(line) == {
+        "partition": 0, "offset": 0, "key": "a", "headers": {"khabar-line": "17"}, "value": {"n": 1}
+    }  # fmt: skip

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import samples
 from schemas import Misconfigured
 from streams.feeds import Feed, Source, opml, read_feeds
 
@@ -89,3 +90,10 @@ def test_a_missing_file_and_no_feed_at_all_are_told() -> None:
         read_feeds(["none.toml"])
     with pytest.raises(Misconfigured, match="no feed to follow"):
         read_feeds([])
+
+
+def test_the_example_that_is_shipped_is_a_sources_file() -> None:
+    with samples.paths((samples.SOURCES,)) as (file,):
+        agency, *_, outlet = read_feeds([str(file)])
+    assert (agency.source.kind, agency.source.timezone, agency.source.group) == ("agency", "Asia/Amman", "المشرق")
+    assert (outlet.source_id, outlet.source.country) == ("nilenews.example", "EG")
