@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from deploy import samples
 from schemas import EnrichedArticle, Story, decode
 
 RAIN = (
@@ -119,6 +120,27 @@ def test_undated_articles_are_refused_unless_a_date_is_given_for_all(archive: Pa
     dated = khabar(archive, *MAP, "--to", "2026-06-01", "--published-at", "2026-05-03")
     assert b"6 articles out" in dated.stderr
     assert {orjson.loads(line)["published_at"] for line in dated.stdout.splitlines()} == {"2026-05-03T00:00:00Z"}
+
+
+def test_files_that_each_hold_one_outlet_give_the_stories_of_one_sorted_file(tmp_path: Path) -> None:
+    with samples.paths(samples.ARTICLES) as (file,):
+        found = [orjson.loads(line) for line in file.read_bytes().splitlines()]
+    outlets: dict[str, list[bytes]] = {}
+    for each in sorted(found, key=lambda each: str(each["published_at"]), reverse=True):
+        outlets.setdefault(each["source"], []).append(orjson.dumps(each) + b"\n")
+    for outlet, lines in outlets.items():
+        (tmp_path / "outlets").mkdir(exist_ok=True)
+        (tmp_path / "outlets" / f"{outlet}.jsonl").write_bytes(b"".join(lines))
+    (tmp_path / "all.jsonl").write_bytes(b"".join(line for lines in outlets.values() for line in reversed(lines)))
+    results = []
+    for given in ("outlets", "all.jsonl"):
+        stories = tmp_path / f"{given}.stories"
+        done = khabar(tmp_path / given, "--to", "2027-01-01", "--stories", stories)
+        assert done.returncode == 0, done.stderr
+        results.append((done.stdout, stories.read_bytes()))
+    assert len(outlets) > 5
+    assert results[0] == results[1]
+    assert max(decode(Story, line).articles for line in results[0][1].splitlines()) > 3
 
 
 def test_whoever_reads_the_progress_from_a_pipe_gets_json_and_nothing_else(archive: Path) -> None:
