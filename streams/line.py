@@ -1,7 +1,6 @@
 """The stage that decides: one process at a time, a memory restored whenever it is given the log, a transaction a batch.
 
-Before it reads its state it opens a new epoch of its transactional id, which shuts out an owner that still writes;
-what is shut out ends its process. What a batch decides, and how far the line is, becomes visible at once or never.
+What a batch decides, and how far the line is, becomes visible at once or never.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ from schemas import (
     from_rfc3339,
 )
 from streams import lanes
-from streams.delivery import TRANSACTION_S, Output, transact
+from streams.delivery import Output, transact
 from streams.driver import Slice
-from streams.kafka import make_producer
+from streams.fenced import FencedStage
 from streams.memory import LOG, Memory, recall
 from streams.read import LINE_HEADER, Record
-from streams.stage import Records, Stage, start_of
+from streams.stage import Records, start_of
 from streams.topics import FRAMING, Header, by_name
 from streams.turn import MARK, PLACE, RAW, TRACE, cloud_headers, refusal
 
@@ -95,14 +94,12 @@ class _Batch(NamedTuple):
     began: float
 
 
-class LineStage(Stage):
-    """A stage with one line and a memory; a second process of it is a hot standby."""
+class LineStage(FencedStage):
+    """A stage with one line and a memory."""
 
     def __init__(self, name: str, *, reads: type[TaggedArticle], writes: type[EnrichedArticle], **options: Any) -> None:
         super().__init__(name, reads=reads, writes=writes, **options)
-        self._begin: asyncio.Future[tuple[Begin, int]] | None = None
         self._tenure: _Tenure | None = None
-        self._sending = asyncio.Lock()
         group = self.names.group(name)
         self._articles = cloud_headers(group, EnrichedArticle)
         self._stories = cloud_headers(group, Story)
@@ -113,38 +110,23 @@ class LineStage(Stage):
         The memory reaches `window_us` back in the log.
         """
         self.listen(records)
-        self._beginning().set_result((begin, window_us))
+        self.begin((begin, window_us))
         thought: asyncio.Queue[_Batch | None] = asyncio.Queue(maxsize=1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._decide(thought))
             tasks.create_task(self._commit(thought))
 
-    def _beginning(self) -> asyncio.Future[tuple[Begin, int]]:
-        if self._begin is None:
-            self._begin = asyncio.get_running_loop().create_future()
-        return self._begin
-
     # Given the log.
 
-    async def given(self, partitions: set[TP]) -> dict[TP, int]:
-        """Shut out whoever still writes, then restore, then say where to read on."""
-        begin, window_us = await asyncio.shield(self._beginning())
-        async with self._sending:  # what is being committed is finished first; what was only thought of is dropped
-            old, self._tenure = self._tenure, None
-            if old is not None:
-                await old.producer.stop()
-            if not partitions:  # a standby
-                return {}
-            producer = make_producer(self.settings, transactional_id=self.names.group(self.name), linger_ms=0)
-            try:
-                async with asyncio.timeout(TRANSACTION_S):
-                    await producer.start()
-                memory = await recall(self.settings, self.lane, window_us)
-                take = await asyncio.to_thread(begin, memory)
-            except BaseException:  # also a rebalance in the middle of it
-                await producer.stop()
-                raise
-            self._tenure = _Tenure(producer, take, memory.offsets)
+    def dropped(self) -> None:
+        self._tenure = None
+
+    async def taken_up(
+        self, producer: AIOKafkaProducer, partitions: set[TP], wanted: tuple[Begin, int]
+    ) -> dict[TP, int]:
+        begin, window_us = wanted
+        memory = await recall(self.settings, self.lane, window_us)
+        self._tenure = _Tenure(producer, await asyncio.to_thread(begin, memory), memory.offsets)
         return await self._resume(partitions, memory.progress)
 
     async def _resume(self, partitions: set[TP], progress: Progress | None) -> dict[TP, int]:
@@ -179,7 +161,7 @@ class LineStage(Stage):
         try:
             while (batch := await thought.get()) is not None:
                 thought.task_done()
-                async with self._sending:
+                async with self.sending:
                     if batch.tenure is not self._tenure:
                         continue  # the log was given anew since: the memory no longer knows of this batch
                     stopping = await self.until_stopped(self._transaction(batch))

@@ -1,8 +1,7 @@
 """The stages that look at the enriched articles and say something of them: what is in the news, whom to wake.
 
-Their memory is a function of the line, too, restored from the enriched articles whenever the topic is given; what
-they say goes out in a transaction of a producer that shuts out an owner that still writes, before its memory is read.
-A key's later event replaces its earlier one, so that only the last of those that wait to be sent is sent.
+Their memory is a function of the line, too, restored from the enriched articles whenever the topic is given. A key's
+later event replaces its earlier one, so that only the last of those that wait to be sent is sent.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from faust.types import TP
 
 from schemas import Alert, EnrichedArticle, Refused, Trend, Unavailable, decode, encode, from_rfc3339
 from streams import driver
-from streams.delivery import TRANSACTION_S, Output, transact
-from streams.kafka import make_producer
+from streams.delivery import Output, transact
+from streams.fenced import FencedStage
 from streams.memory import SKEW_US
 from streams.read import Record, first_since, newest, read_topic
-from streams.stage import Records, Stage, start_of
+from streams.stage import Records, start_of
 from streams.turn import cloud_headers
 
 __all__ = ["Begin", "View", "ViewStage", "Wants"]
@@ -109,32 +108,25 @@ class _Transport(driver.Transport):
     Consumer = _Consumer
 
 
-class ViewStage(Stage):
-    """A stage that reads the enriched articles; a second process of it is a hot standby."""
+class ViewStage(FencedStage):
+    """A stage that reads the enriched articles."""
 
     consumer: _Consumer
 
     def __init__(self, name: str, *, writes: type[Said], **options: Any) -> None:
         super().__init__(name, reads=EnrichedArticle, writes=writes, **options)
-        self._begin: asyncio.Future[tuple[Begin, Wants]] | None = None
         self._tenure: _Tenure | None = None
-        self._sending = asyncio.Lock()
         self._news = asyncio.Event()
         self._headers = cloud_headers(self.names.group(name), writes)
 
     async def each_article(self, records: Records, begin: Begin, wants: Wants) -> None:
         """Give every article to the view that `begin` makes, once it has learned what came before; never returns."""
         self.listen(records)
-        self._beginning().set_result((begin, wants))
+        self.begin((begin, wants))
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(self._send(wants.pause_s))
             await self._look()
             sending.cancel()
-
-    def _beginning(self) -> asyncio.Future[tuple[Begin, Wants]]:
-        if self._begin is None:
-            self._begin = asyncio.get_running_loop().create_future()
-        return self._begin
 
     def _new_transport(self) -> driver.Transport:
         return _Transport(self.conf.broker_consumer, self)
@@ -143,30 +135,21 @@ class ViewStage(Stage):
 
     # Given the topic.
 
-    async def given(self, partitions: set[TP]) -> dict[TP, int]:
-        """Shut out whoever still writes, then restore, then say where to read on."""
-        begin, wants = await asyncio.shield(self._beginning())
-        async with self._sending:  # what is being sent is sent first; what still waits comes again
-            old, self._tenure = self._tenure, None
-            if old is not None:
-                await old.producer.stop()
-            if not partitions:  # a standby
-                return {}
-            producer = make_producer(self.settings, transactional_id=self.names.group(self.name), linger_ms=0)
-            try:
-                async with asyncio.timeout(TRANSACTION_S):
-                    await producer.start()
-                ((partition, bounds),) = (await self.consumer.bounds(partitions)).items()
-                if bounds.committed is None and wants.from_now and self.lane.kind == "live":
-                    bounds = bounds._replace(committed=bounds.end)
-                position = start_of(partition, bounds)
-                view = await asyncio.to_thread(begin, await self._said() if wants.said else frozenset())
-                if position > bounds.first:
-                    await self._restore(view, position, wants.reach_us)
-            except BaseException:  # also a rebalance in the middle of it
-                await producer.stop()
-                raise
-            self._tenure = _Tenure(partition, self.consumer.generation, producer, view, position)
+    def dropped(self) -> None:
+        self._tenure = None
+
+    async def taken_up(
+        self, producer: AIOKafkaProducer, partitions: set[TP], wanted: tuple[Begin, Wants]
+    ) -> dict[TP, int]:
+        begin, wants = wanted
+        ((partition, bounds),) = (await self.consumer.bounds(partitions)).items()
+        if bounds.committed is None and wants.from_now and self.lane.kind == "live":
+            bounds = bounds._replace(committed=bounds.end)
+        position = start_of(partition, bounds)
+        view = await asyncio.to_thread(begin, await self._said() if wants.said else frozenset())
+        if position > bounds.first:
+            await self._restore(view, position, wants.reach_us)
+        self._tenure = _Tenure(partition, self.consumer.generation, producer, view, position)
         return {partition: position}
 
     async def _said(self) -> frozenset[str]:
@@ -226,7 +209,7 @@ class ViewStage(Stage):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), _LOOK_S)
                 self._news.clear()
-                async with self._sending:
+                async with self.sending:
                     if self._tenure is not None:
                         stopping = await self._send_of(self._tenure)
                 await asyncio.sleep(pause_s)

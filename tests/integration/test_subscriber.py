@@ -121,5 +121,5 @@ async def test_nothing_twice_and_nothing_missing_through_kills_and_compaction(
 
 def _is_deduplicate_of(lane: str, process: psutil.Process) -> bool:
     with suppress(psutil.Error):
-        return "deduplicate" in process.cmdline() and process.environ().get("KHABAR_LANE") == lane
+        return process.cmdline()[-3::2] == ["--owner", "deduplicate"] and process.environ().get("KHABAR_LANE") == lane
     return False
