@@ -20,9 +20,13 @@ import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from playwright.async_api import Browser, Page, async_playwright
 
+from agents.alerts import Alerts
+from agents.alerts.rules import parse_rules
+from agents.normalize.words import Words
+from agents.trends import Trends
 from deploy import samples
 from deploy.chain import Chain, Refusal
-from schemas import EnrichedArticle, Event, Story, encode, from_rfc3339, place_of, to_rfc3339
+from schemas import Alert, EnrichedArticle, Event, Story, Trend, encode, from_rfc3339, place_of, to_rfc3339
 from streams import lanes
 from streams.archives import Archive, Bounds, FieldMap, Placed, Placing
 from streams.feeds import opened
@@ -70,10 +74,11 @@ class Desk:
         for event in events:
             if isinstance(event, Story):
                 self.stories[event.id] = event
-            line = event.line if isinstance(event, Story) else event.lines[-1].line  # type: ignore[attr-defined]
+            line = event.lines[-1].line if isinstance(event, EnrichedArticle) else event.line  # type: ignore[attr-defined]
+            key = event.key if isinstance(event, Trend | Alert) else event.id  # type: ignore[attr-defined]
             await self._producer.send(
                 self._topics.name(event),
-                key=event.id.encode(),  # type: ignore[attr-defined]
+                key=key.encode(),
                 value=encode(event),
                 headers=[(LINE_HEADER, str(line).encode())],
             )
@@ -95,6 +100,19 @@ class Desk:
         return next(event.story.id for event in events if isinstance(event, EnrichedArticle) and event.story)
 
 
+RULES = """
+[[rule]]
+name = "خبر يكبر"
+growth = { sources = 3, minutes = 60 }
+
+[[rule]]
+name = "سورية"
+entity = ["سورية"]
+
+[[rule]]
+name = "الفضاء"
+words = "القمر الاصطناعي"
+"""
 NAMES = {
     "alofoq.example": ("الأفق", "Al Ofoq", "EG"),
     "arz-news.example": ("أخبار الأرز", "Arz News", "LB"),
@@ -196,8 +214,20 @@ async def desk(settings: Settings, chromium: str) -> AsyncIterator[Desk]:
             bounds = Bounds.parse(samples.SINCE, samples.UNTIL, UTC, datetime.now(UTC))
             with Archive([path], FieldMap({}), Placing(bounds)).sorted() as sorter:
                 events = await asyncio.to_thread(desk.run, sorter.placed())
-        await desk.write(told_lately(events))
+        await desk.write(seen_by_all(told_lately(events)))
         yield desk
+
+
+def seen_by_all(events: Sequence[Event]) -> list[Event]:
+    """The events, and what trends and the rules above make of them."""
+    words = Words.shipped()
+    trends, alerts = Trends(), Alerts(parse_rules(RULES, words, "rules"), words)
+    found: list[Event] = []
+    for event in events:
+        found.append(event)
+        if isinstance(event, EnrichedArticle):
+            found += [*trends.take(event), *alerts.take(event)]
+    return found
 
 
 def told_lately(events: Sequence[Event]) -> list[Event]:

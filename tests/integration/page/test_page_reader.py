@@ -7,6 +7,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
+from schemas import Alert
+
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="session")]
 
 RATES = "المركزي الأردني يبقي سعر الفائدة عند 5.75 في المئة"
@@ -178,3 +180,33 @@ async def test_health_says_who_works_and_stale_news_says_so(open_page: Any) -> N
     await expect(page.locator("#health tbody tr")).to_have_count(3)
     await expect(page.locator("#health dl")).to_contain_text("رسائل مرفوضة")
     await expect(page.locator("#stale")).to_contain_text("لا عامل يعمل على")  # nobody works on the tests' lane
+
+
+async def test_names_that_rise_lead_to_their_stories(open_page: Any) -> None:
+    page = await open_page()
+    first = page.locator("#rising li a").first
+    await expect(first).to_contain_text("سراب 3")
+    await first.click()
+    await expect(page.locator(".card .headline").first).to_contain_text("سراب 3")
+    await page.get_by_role("button", name="يوم", exact=True).click()
+    await expect(page.locator("#rising [aria-pressed=true]")).to_have_text("يوم")
+
+
+async def test_an_alert_leaves_a_quiet_mark_until_it_is_looked_at(desk: Any, open_page: Any) -> None:
+    page = await open_page()
+    await expect(page.locator("#alerts li").first).to_be_visible()
+    await expect(page.locator("#mark")).to_be_hidden()  # what was there before the first visit is no news
+    story = next(each for each in desk.stories.values() if each.headline == RATES)
+    told = Alert(
+        id="test-alert", rule="الفائدة", kind="words", text="الفائدة: خبر جديد", breaking=True, burst=False,
+        story=story.id, article=story.members[0].id, headline=RATES, source="najm-agency.example", sources=1,
+        at=story.last_seen_at, line=10_000_000,
+    )  # fmt: skip
+    await desk.write([told])
+    await expect(page.locator("#mark")).to_have_text("1", timeout=10_000)
+    row = page.locator("#alerts li", has_text="الفائدة: خبر جديد")
+    await expect(row.locator(".flag.breaking")).to_have_text("عاجل")
+    await row.hover()
+    await expect(page.locator("#mark")).to_be_hidden()
+    await row.locator("a").click()
+    await expect(page.locator("#story-title")).to_have_text(RATES)
