@@ -6,6 +6,7 @@ import { kept } from "./kept.js";
 import { ago, byName, count, datedWhole, isolated, say } from "./locale.js";
 
 const RISING = 12;
+const RISEN = 1; // score, about standard deviations above the expected; less is what a name does on any day
 const PLACES = 24;
 const ALERTS = 30;
 
@@ -34,7 +35,7 @@ export class Rising {
   }
 
   show(items) {
-    const risen = items.filter((each) => each.score > 0 && !this.page.muted.has("entity", each.entity));
+    const risen = items.filter((each) => each.score >= RISEN && !this.page.muted.has("entity", each.entity));
     const top = Math.max(1, ...risen.map((each) => each.score));
     const rows = risen.map((each) => {
       const bar = h("i.bar", { "aria-hidden": "true" });
@@ -102,10 +103,12 @@ export class Alerts {
     const at = Date.parse(alert.at);
     return h("li", { class: alert.line > this.seen ? "new" : null },
       h("a.row", { href: this.page.hrefOf(alert.story), "data-open": alert.story },
-        h("small", {}, flags, " ", quoted("span", alert.text ?? alert.rule, "ar"), " · ",
+        h("small", {}, flags, flags.length ? " " : "", bdi(alert.rule), " · ",
           h("time", { datetime: alert.at, title: datedWhole(at) }, ago(at, now))),
-        alert.headline ? quoted("span.line", alert.headline, this.page.languageOf(alert.story)) : null,
-        alert.source ? h("small", {}, bdi(this.page.nameOf(alert.source))) : null));
+        alert.headline
+          ? quoted("span.line", alert.headline, this.page.languageOf(alert.story))
+          : quoted("span.line", alert.text, "ar"),
+        h("small", {}, bdi(this.page.nameOf(alert.source)), alert.sources > 1 ? ` · ${say("sources", alert.sources)}` : "")));
   }
 
   count(items) {
@@ -141,7 +144,7 @@ export class Alerts {
   tell(alerts) {
     if (!kept.read("notify", false) || typeof Notification === "undefined" || Notification.permission !== "granted") return;
     for (const alert of alerts.slice(0, 3)) {
-      const shown = new Notification(isolated(alert.text ?? alert.rule), {
+      const shown = new Notification(isolated(alert.text), {
         body: isolated(alert.headline ?? ""), tag: alert.id, silent: true, lang: "ar", dir: "rtl",
       });
       shown.addEventListener("click", () => { window.focus(); this.page.story.open(alert.story); });

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.full, pytest.mark.asyncio(loop_scop
 STORY = "فولكوف: موسكو وواشنطن"
 LARGEST = 300_000  # bytes: the README is read over a phone, too
 PHONE: dict[str, Any] = {"width": 390, "height": 844, "device_scale_factor": 2}
-WALL: dict[str, Any] = {"width": 1920, "height": 1080, "color_scheme": "dark"}
+WALL: dict[str, Any] = {"width": 1600, "height": 900, "color_scheme": "dark"}
 
 
 PICTURES: list[tuple[str, str, dict[str, Any], bool]] = [
