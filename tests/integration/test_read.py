@@ -14,7 +14,7 @@ from deploy.cli import app
 from schemas import Misconfigured
 from streams import cluster
 from streams.kafka import make_admin, make_producer, running
-from streams.read import Record, newest, read_topic
+from streams.read import Record, first_since, newest, read_topic
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -85,6 +85,20 @@ async def test_all_partitions_are_read_with_keys_headers_and_offsets(settings: S
 async def test_an_empty_topic_ends_at_once(settings: Settings) -> None:
     assert await asyncio.wait_for(read(settings, "stories"), 10) == []
     assert await newest(settings, "stories", b"k") is None
+
+
+async def test_the_newest_record_and_the_first_since_a_time_are_found_without_reading_all(settings: Settings) -> None:
+    for number in range(3):
+        await send(settings, "stories", [(f"k{number % 2}", f"v{number}", number)])
+        await asyncio.sleep(0.01)
+    found = await read(settings, "stories")
+    newest_ones = [await newest(settings, "stories", *how, before=before) for how, before in
+                   (((), None), ((), 2), ((b"k0",), 2), ((b"k0",), None), ((), 0))]  # fmt: skip
+    assert [record and record.offset for record in newest_ones] == [2, 1, 0, 2, None]
+    middle_us = found[1].timestamp * 1000
+    assert await first_since(settings, "stories", middle_us) == 1
+    assert await first_since(settings, "stories", -1) == 0
+    assert await first_since(settings, "stories", (found[2].timestamp + 1) * 1000) is None
 
 
 async def test_a_position_that_is_no_longer_in_the_log_is_told_and_not_jumped_over(settings: Settings) -> None:

@@ -90,6 +90,12 @@ def test_the_broker_may_be_named_by_java_properties_alone() -> None:
     assert origins(settings)["broker"] == f"file {Path.cwd() / 'mine.properties'}"
 
 
+def test_rules_stand_beside_the_file_that_names_them() -> None:
+    Path("khabar.toml").write_text('rules = "rules.toml"\n')
+    assert Settings().rules == Path.cwd() / "rules.toml"
+    assert Settings(rules="mine.toml").rules == Path("mine.toml")
+
+
 def test_java_properties_are_read_as_java_reads_them() -> None:
     Path("c.properties").write_text(
         "# comment\nsecurity.protocol : SASL_SSL\nsasl.mechanism PLAIN\n"
