@@ -25,7 +25,7 @@ PICTURES: list[tuple[str, str, dict[str, Any], bool]] = [
     ("phone-en", "?lang=en&several=1", PHONE, True),
     ("wall-ar", "?wall=1&several=1", WALL, False),
     ("story-ar", "?several=1", {"height": 1000}, True),
-    ("compare-ar", "?several=1", {"height": 1000}, True),
+    ("compare-ar", "?several=1", {"width": 1280, "height": 860}, True),
 ]
 
 

@@ -7,11 +7,20 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from schemas import Alert
+from schemas import Alert, Story
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="session")]
 
 RATES = "المركزي الأردني يبقي سعر الفائدة عند 5.75 في المئة"
+
+
+def alert_of(story: Story, text: str, line: int) -> Alert:
+    """What a rule for words says of a story whose outlet wrote عاجل."""
+    return Alert(
+        id=f"test-{line}", rule="الفائدة", kind="words", text=text, breaking=True, burst=False, story=story.id,
+        article=story.members[0].id, headline=story.headline, source=story.members[0].source, sources=1,
+        at=story.last_seen_at, line=line,
+    )  # fmt: skip
 
 
 async def again(page: Page) -> None:
@@ -197,12 +206,7 @@ async def test_an_alert_leaves_a_quiet_mark_until_it_is_looked_at(desk: Any, ope
     await expect(page.locator("#alerts li").first).to_be_visible()
     await expect(page.locator("#mark")).to_be_hidden()  # what was there before the first visit is no news
     story = next(each for each in desk.stories.values() if each.headline == RATES)
-    told = Alert(
-        id="test-alert", rule="الفائدة", kind="words", text="الفائدة: خبر جديد", breaking=True, burst=False,
-        story=story.id, article=story.members[0].id, headline=RATES, source="najm-agency.example", sources=1,
-        at=story.last_seen_at, line=10_000_000,
-    )  # fmt: skip
-    await desk.write([told])
+    await desk.write([alert_of(story, "الفائدة: خبر جديد", line=10_000_000)])
     await expect(page.locator("#mark")).to_have_text("1", timeout=10_000)
     row = page.locator("#alerts li", has_text="الفائدة ·")
     await expect(row.locator(".flag.breaking")).to_have_text("عاجل")
@@ -210,3 +214,41 @@ async def test_an_alert_leaves_a_quiet_mark_until_it_is_looked_at(desk: Any, ope
     await expect(page.locator("#mark")).to_be_hidden()
     await row.locator("a").click()
     await expect(page.locator("#story-title")).to_have_text(RATES)
+
+
+async def test_who_asks_for_it_is_told_of_alerts_by_the_browser(desk: Any, browser: Any, gateway: Any) -> None:
+    context = await browser.new_context(permissions=["notifications"])
+    await context.add_init_script(
+        "window.told = []; window.Notification = class { constructor(title, options) { told.push([title, options]); }"
+        " addEventListener() {} static permission = 'granted'; static requestPermission = async () => 'granted'; };"
+    )
+    page = await context.new_page()
+    await page.goto(gateway.url)
+    await page.locator("#alerts li").first.wait_for()
+    await page.get_by_role("button", name="أشعِرني من المتصفح").click()
+    story = next(each for each in desk.stories.values() if each.headline == RATES)
+    await desk.write([alert_of(story, "\u202eتنبيه للمتصفح", line=10_000_001)])
+    await page.wait_for_selector("#mark:not([hidden])")
+    [[title, options]] = await page.evaluate("told")
+    assert title == "\u2068تنبيه للمتصفح\u2069"  # isolated, and its override left out
+    assert RATES in options["body"]
+    await context.close()
+
+
+async def test_a_gateway_that_wants_a_token_is_given_one(browser: Any, gateway: Any) -> None:
+    context = await browser.new_context()
+    page = await context.new_page()
+
+    async def guard(route: Any) -> None:
+        request = route.request
+        known = request.headers.get("authorization") == "Bearer s3cret" or "access_token=s3cret" in request.url
+        problem = {"title": "Unauthorized", "status": 401, "detail": "reading needs a token"}
+        await (route.continue_() if known else route.fulfill(status=401, json=problem))
+
+    await page.route("**/v1/**", guard)
+    await page.goto(gateway.url)
+    await page.fill("#token", "s3cret")
+    await page.get_by_role("button", name="ادخل").click()
+    await page.wait_for_selector(".card")
+    await expect(page.locator("#state")).to_have_text("مباشر")
+    await context.close()
