@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import logging
 from collections.abc import Iterator
 from datetime import UTC
 from typing import Any
@@ -13,17 +12,11 @@ import orjson
 
 from schemas import Misconfigured, Refused, parse_date
 from streams.archives.lines import Line
+from streams.pages import LARGEST_PAGE, extract
 
 __all__ = ["read_warc"]
 
-# Bytes of a page, unpacked. Extraction takes 10 to 100 ms of CPU for honest pages of 100 KB, and grows with size; what
-# is larger is refused.
-_PAGE = 2 * 1024 * 1024
 _HTML = ("text/html", "application/xhtml+xml")
-_DATES = (
-    '//meta[@property="article:published_time" or @itemprop="datePublished" or @name="datePublished" '
-    'or @property="og:published_time" or @name="pubdate" or @name="DC.date.issued"]/@content'
-)
 
 
 def read_warc(source: io.BufferedReader, name: str) -> Iterator[Line]:
@@ -34,8 +27,6 @@ def read_warc(source: io.BufferedReader, name: str) -> Iterator[Line]:
     """
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-    for tells in ("trafilatura", "htmldate"):  # at ERROR of each page without a text
-        logging.getLogger(tells).setLevel(logging.CRITICAL)
     number = 0
     try:
         for record in ArchiveIterator(source, record_types=WarcRecordType.response, parse_http=True, auto_decode="all"):
@@ -43,10 +34,10 @@ def read_warc(source: io.BufferedReader, name: str) -> Iterator[Line]:
             if http is None or http.status_code != 200 or (record.http_content_type or "").lower() not in _HTML:
                 continue
             number += 1
-            page = record.reader.read(_PAGE + 1)
+            page = record.reader.read(LARGEST_PAGE + 1)
             where, url = f"{name}:{number}", (record.headers.get("WARC-Target-URI") or "").strip("<>")
-            if len(page) > _PAGE:
-                yield Line(where, page, len(page), f"the page {url} has more than {_PAGE:,} bytes")
+            if len(page) > LARGEST_PAGE:
+                yield Line(where, page, len(page), f"the page {url} has more than {LARGEST_PAGE:,} bytes")
             elif _is_cut(record, http, page):
                 yield Line(where, page, len(page), f"the page {url} is cut: the archive ends before it does")
             elif found := _article(page, record.http_charset, url):
@@ -71,30 +62,18 @@ def _is_cut(record: Any, http: Any, page: bytes) -> bool:
     return not packed and said.isdecimal() and len(page) < min(int(said), record.content_length)
 
 
-def _article(page: bytes, charset: str | None, url: str) -> dict[str, object] | None:
+def _article(body: bytes, charset: str | None, url: str) -> dict[str, object] | None:
     """Our fields of a page, None if there is no text in it."""
-    import trafilatura
-    from trafilatura.utils import load_html
-
-    try:
-        tree = load_html(_text(page, charset))
-        if tree is None:
-            return None
-        dates = [str(each) for each in tree.xpath(_DATES)]
-        found = trafilatura.bare_extraction(
-            tree, url=url, include_comments=False, include_tables=False, with_metadata=True
-        )
-    except (ValueError, TypeError, AttributeError, RecursionError):  # what hostile markup makes of lxml's users
+    page = extract(body, charset, url)
+    if page is None or not page.text:
         return None
-    if found is None or isinstance(found, dict) or not found.text:
-        return None
-    date = next(filter(_is_date, [*dates, found.date or ""]), None)
+    date = next(filter(_is_date, page.dates), None)
     fields = {
         "url": url,
-        "title": found.title,
-        "body": found.text,
-        "author": found.author,
-        "image": found.image,
+        "title": page.title,
+        "body": page.text,
+        "author": page.author,
+        "image": page.image,
         "published_at": date,
         "dated_by": "page" if date else None,
     }
@@ -107,13 +86,3 @@ def _is_date(text: str) -> bool:
     except Refused:
         return False
     return True
-
-
-def _text(page: bytes, charset: str | None) -> str | bytes:
-    """UTF-8 wherever it can be, else what was declared; left to the extractor's guess if that is nothing known."""
-    for encoding in ("utf-8", charset):
-        try:
-            return page.decode(encoding or "utf-8")
-        except (UnicodeDecodeError, LookupError):
-            continue
-    return page

@@ -14,8 +14,8 @@ from schemas import Instant, RawArticle, Refused, to_rfc3339
 from schemas.events import DatedBy
 from streams.feeds.dating import date_in_url, read_date
 from streams.feeds.items import Item
-from streams.feeds.pages import Page
 from streams.feeds.sources import Feed
+from streams.pages import Page
 
 __all__ = ["Canonical", "Dated", "article_of", "cancellation_of", "date_of", "keys_of", "lead_only", "version_of"]
 
@@ -82,8 +82,9 @@ def date_of(item: Item, page: Page | None, zone: tzinfo) -> Dated:
         found = Instant(item.date_us, "second")
     if found is not None:
         return Dated(found, "feed")
-    if page is not None and page.date and (found := read_date(page.date, zone)):
-        return Dated(found, "page")
+    for date in page.dates if page is not None else ():
+        if (found := read_date(date, zone)) is not None:
+            return Dated(found, "page")
     if item.link is not None and (found := date_in_url(item.link, zone)):
         return Dated(found, "url")
     return Dated(None, "none")

@@ -23,12 +23,13 @@ from streams.feeds.errors import FeedFailed
 from streams.feeds.fetching import Fetched, Fetcher, Limits, opened
 from streams.feeds.items import Document, Item, Wishes
 from streams.feeds.metrics import Polls
-from streams.feeds.pages import Page, Pages
+from streams.feeds.pages import Pages
 from streams.feeds.polling import Pace, next_poll
 from streams.feeds.reading import Reader
 from streams.feeds.sources import Feed
 from streams.feeds.state import Item as Delivered
 from streams.feeds.state import Missed, State, Status
+from streams.pages import Page
 from streams.publishing import Publisher, Record, record_of
 from streams.settings import Settings
 

@@ -12,18 +12,15 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 
-from streams.feeds.charset import decode
 from streams.feeds.errors import FeedFailed
 from streams.feeds.fetching import AGENT, Fetched, Fetcher, Limits
+from streams.pages import LARGEST_PAGE, Page, decode
 
-__all__ = ["Page", "Pages", "extract"]
+__all__ = ["Pages"]
 
 log = logging.getLogger(__name__)
-logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # tells at ERROR of each page without a text
-logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
-# Extraction takes 10 to 100 ms of CPU for honest pages of 100 KB, and grows with size.
-_PAGE = Limits(seconds=20, size=2 * 1024 * 1024)
+_PAGE = Limits(seconds=20, size=LARGEST_PAGE)
 _ROBOTS = Limits(seconds=10, size=512 * 1024)  # RFC 9309 asks to read 500 KiB
 _ROBOTS_HOLD = 86_400.0  # seconds, as RFC 9309 allows
 _ROBOTS_RETRY = 3_600.0  # after a server error, which forbids all until then
@@ -34,22 +31,6 @@ _LONGEST_DELAY = 30.0
 _HOSTS = 10_000  # that are remembered
 _PASSING = ("timeout", "connection", "dns", "robots", "http-429")  # failures that may pass, as those of a server do
 _WORD = AGENT.partition("/")[0]
-_DATES = (
-    '//meta[@property="article:published_time" or @itemprop="datePublished" or @name="datePublished" '
-    'or @property="og:published_time" or @name="pubdate" or @name="DC.date.issued"]/@content'
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What an article's page says of it."""
-
-    text: str | None = None
-    title: str | None = None
-    author: str | None = None
-    image: str | None = None
-    date: str | None = None  # as the page writes it
-    canonical: str | None = None  # only within the site: nobody declares a page to be another outlet's
 
 
 class Reading(Protocol):
@@ -121,59 +102,3 @@ class Pages:
             else:
                 host.rules, hold = None, _ROBOTS_RETRY
         host.hold_until = self._clock() + hold
-
-
-def extract(fetched: Fetched) -> Page | None:
-    """Read a page; None if there is no HTML in it."""
-    import trafilatura  # a second or two, that feeds alone should not wait for
-    from trafilatura.utils import load_html
-
-    try:
-        tree = load_html(decode(fetched.body, fetched.charset))
-        if tree is None:
-            return None
-        dates = [str(each) for each in tree.xpath(_DATES)]
-        canonical = [str(each) for each in tree.xpath('//link[@rel="canonical"]/@href')]
-        heading = " ".join(tree.xpath("string(//h1)").split())
-        found = trafilatura.bare_extraction(
-            tree, url=fetched.url, include_comments=False, include_tables=False, with_metadata=True
-        )
-    except (ValueError, TypeError, AttributeError, RecursionError) as bad:  # what hostile markup makes of lxml's users
-        log.info("%s cannot be taken apart: %r", fetched.url, bad)
-        return None
-    if found is None or isinstance(found, dict):
-        return None
-    return Page(
-        text=_without(heading, found.text or "") or None,
-        title=found.title or None,
-        author=found.author or None,
-        image=found.image or None,
-        date=next((each for each in dates if each.strip()), None) or found.date or None,
-        canonical=next((each for each in canonical if _same_site(each, fetched.url)), None),
-    )
-
-
-def _without(heading: str, text: str) -> str:
-    """The headline is the title, and no part of the body."""
-    first, _, rest = text.partition("\n")
-    return rest if heading and first.strip() == heading else text
-
-
-def _same_site(canonical: str, url: str) -> bool:
-    try:
-        one, other = urlsplit(canonical), urlsplit(url)
-        return (
-            one.scheme in ("http", "https")
-            and bool(one.path.strip("/"))
-            and _site(one.hostname) == _site(other.hostname)
-        )
-    except ValueError:
-        return False
-
-
-def _site(host: str | None) -> str:
-    """The host without what tells a site's faces apart."""
-    parts = (host or "").lower().split(".")
-    while len(parts) > 2 and parts[0] in ("www", "m", "amp", "mobile"):
-        parts = parts[1:]
-    return ".".join(parts)

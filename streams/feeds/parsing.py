@@ -16,10 +16,10 @@ import orjson
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
-from streams.feeds.charset import decode
 from streams.feeds.errors import FeedFailed
 from streams.feeds.items import Document, Item, Wishes
 from streams.feeds.text import line, plain
+from streams.pages import decode
 
 __all__ = ["MOST_ITEMS", "parse"]
 

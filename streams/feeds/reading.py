@@ -14,8 +14,8 @@ import msgspec
 from streams.feeds.errors import FeedFailed
 from streams.feeds.fetching import Fetched
 from streams.feeds.items import Document
-from streams.feeds.pages import Page, extract
 from streams.feeds.parsing import parse
+from streams.pages import Page, extract
 
 __all__ = ["Reader", "serve"]
 
@@ -114,7 +114,7 @@ def _answer(request: _Request) -> _Answer:
     fetched = request.fetched
     try:
         if request.what == "page":
-            return _Answer(page=extract(fetched))
+            return _Answer(page=extract(fetched.body, fetched.charset, fetched.url))
         return _Answer(document=parse(fetched.body, fetched.url, fetched.charset))
     except FeedFailed as bad:
         return _Answer(failed=bad.kind, why=str(bad))

@@ -5,8 +5,7 @@ import feedparser
 import pytest
 
 from deploy.newsroom import newsroom
-from streams.feeds.fetching import Fetched
-from streams.feeds.pages import extract
+from streams.pages import extract
 
 
 async def test_each_answer_shows_one_item_more_until_all_are_there() -> None:
@@ -37,7 +36,7 @@ async def test_a_page_has_the_text_that_the_feed_leaves_out() -> None:
         async with session.get(feed.url) as answer:
             (entry,) = feedparser.parse(await answer.text()).entries
         async with session.get(entry.link) as answer:
-            page = extract(Fetched(url=entry.link, body=await answer.read(), charset=answer.charset))
+            page = extract(await answer.read(), answer.charset, entry.link)
     assert page is not None
     assert page.text is not None
     assert entry.summary.endswith("…")

@@ -86,7 +86,7 @@ def test_packed_pages_and_pages_in_other_encodings_are_read(tmp_path: Path) -> N
 def test_a_page_that_cannot_be_used_is_refused_with_its_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.archives.warc._PAGE", 50_000)
+    monkeypatch.setattr("streams.archives.warc.LARGEST_PAGE", 50_000)
     bomb = gzip.compress(b"<html><body><p>" + b"x" * 5_000_000)
     records = [record(bomb, 1, more="Content-Encoding: gzip\r\n"), record(b"<html></html>", 2), record(page(), 3)]
     (tmp_path / "a.warc").write_bytes(b"".join(records)[:-400])

@@ -14,8 +14,9 @@ from agents.normalize.identity import canonical_url
 from streams.feeds import Feed, Follower, Rules, State, Status, fetching, opened, read_feeds
 from streams.feeds.fetching import Fetched, Fetcher, Limits
 from streams.feeds.items import Document
-from streams.feeds.pages import Page, Pages, extract
+from streams.feeds.pages import Pages
 from streams.feeds.parsing import parse
+from streams.pages import Page, extract
 from streams.publishing import Record
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -95,7 +96,7 @@ class Inline:
         return parse(fetched.body, fetched.url, fetched.charset)
 
     async def page(self, fetched: Fetched) -> Page | None:
-        return extract(fetched)
+        return extract(fetched.body, fetched.charset, fetched.url)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from schemas import to_rfc3339
 from streams.feeds.articles import date_of
 from streams.feeds.dating import date_in_url, read_date
 from streams.feeds.items import Item
-from streams.feeds.pages import Page
+from streams.pages import Page
 
 RIYADH = ZoneInfo("Asia/Riyadh")
 
@@ -86,7 +86,7 @@ def test_an_address_may_name_the_day(url: str, day: str | None) -> None:
 
 def test_the_feed_is_believed_before_the_page_and_the_page_before_the_address() -> None:
     item = Item(date="2026-05-01", link="https://example.org/2026/05/03/a")
-    page = Page(date="2026-05-02")
+    page = Page(dates=("قريبا", "2026-05-02"))
     assert date_of(item, page, UTC).by == "feed"
     assert date_of(Item(link=item.link, date="أمس"), page, UTC).by == "page"
     assert date_of(Item(link=item.link), None, UTC).by == "url"

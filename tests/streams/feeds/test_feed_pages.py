@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from streams.feeds.fetching import Fetched, Fetcher
-from streams.feeds.pages import Page, Pages, extract
+from streams.feeds.fetching import Fetcher
+from streams.feeds.pages import Pages
+from streams.pages import Page, extract
 
 Rss = Callable[..., bytes]
 
@@ -127,7 +128,7 @@ async def test_later_versions_go_under_the_first_address(site: Any, followed: An
 
 def test_a_page_in_windows_1256_that_says_utf_8_is_read() -> None:
     body = page(charset="windows-1256").replace(b"windows-1256", b"utf-8")
-    found = extract(Fetched(url="https://example.org/a", body=body, charset="utf-8"))
+    found = extract(body, "utf-8", "https://example.org/a")
     assert found is not None
     assert found.text == TEXT
 
@@ -146,7 +147,7 @@ def test_a_page_in_windows_1256_that_says_utf_8_is_read() -> None:
 )
 def test_a_canonical_link_stays_within_the_site(canonical: str, kept: bool) -> None:
     body = page(f'<link rel="canonical" href="{canonical}">')
-    found = extract(Fetched(url="https://m.example.org/a", body=body, charset=None))
+    found = extract(body, None, "https://m.example.org/a")
     assert isinstance(found, Page)
     assert found.canonical == (canonical if kept else None)
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.feeds.charset import decode
 from streams.feeds.parsing import parse
+from streams.pages import decode
 
 WORDS = "وصلت بعثة طبية إلى طرابلس، وضمت ثلاثين طبيبا"
 TEXT = f"<rss version='2.0'><channel><item><title>{WORDS}</title></item></channel></rss>"
