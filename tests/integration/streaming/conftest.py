@@ -125,10 +125,15 @@ async def parsed(content: aiohttp.StreamReader) -> AsyncIterator[Sent]:
             fields = {}
 
 
-async def take(events: AsyncIterator[Sent], count: int) -> list[Sent]:
-    """The next so many events."""
-    async with asyncio.timeout(20):
-        return [await anext(events) for _ in range(count)]
+async def take(events: AsyncIterator[Sent], count: int, *, beats: bool = False) -> list[Sent]:
+    """The next so many events, or heartbeats."""
+    found: list[Sent] = []
+    async with asyncio.timeout(30):
+        while len(found) < count:
+            each = await anext(events)
+            if (each.event == "id") == beats:
+                found.append(each)
+    return found
 
 
 @pytest.fixture

@@ -187,10 +187,10 @@ async def test_a_stream_is_quiet_but_for_heartbeats_which_say_where_it_stands(
     monkeypatch.setattr("streams.gateway.eventstream._HEARTBEAT_S", 0.2)
     url = await gateway(settings)
     async with sse(f"{url}/v1/stream/enriched?source=nobody.example") as events:
-        before = (await sse.take(events, 1))[0]
+        before = (await sse.take(events, 1, beats=True))[0]
         await publish(settings, "enriched", [make_article(n) for n in range(5)])
         async with asyncio.timeout(10):
-            while (beat := (await sse.take(events, 1))[0]).id == before.id:
+            while (beat := (await sse.take(events, 1, beats=True))[0]).id == before.id:
                 pass
     assert (beat.event, beat.data) == ("id", None)
     assert beat.id >= 5  # nobody reads these five again for it
