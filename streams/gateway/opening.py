@@ -19,7 +19,7 @@ __all__ = ["damaged", "opened", "remove"]
 log = logging.getLogger(__name__)
 
 # Raised with every change of the tables or of what they hold; a file of another version is made anew.
-_VERSION = 1
+_VERSION = 2
 # A tombstone stands in a compacted topic for at least a day (delete.retention.ms); a file that nobody held up to its
 # topics for longer may have missed one.
 _AWAY_S = 20 * 3600.0

@@ -48,7 +48,7 @@ CREATE INDEX articles_seen ON articles (seen, story, source);
 CREATE TABLE article_things (thing TEXT, line INTEGER, PRIMARY KEY (thing, line)) WITHOUT ROWID;
 CREATE TABLE stories (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, line INTEGER NOT NULL, seen INTEGER NOT NULL,
-    articles INTEGER NOT NULL, event BLOB NOT NULL
+    articles INTEGER NOT NULL, event BLOB NOT NULL, terms TEXT NOT NULL
 );
 CREATE INDEX stories_seen ON stories (seen, id);
 CREATE TABLE story_things (thing TEXT, story INTEGER, PRIMARY KEY (thing, story)) WITHOUT ROWID;
@@ -257,31 +257,32 @@ class Store:
         )
 
     def _take_story(self, key: str, value: bytes | None) -> None:
+        """A story comes again with each of its articles: what the index has of it is kept, to tell it from what is new."""
         event, story = _read(value, _Story)
-        row = self._database.execute("SELECT number, line, event FROM stories WHERE id = ?", (key,)).fetchone()
-        if row is not None and story is not None and story.line <= row[1]:
+        question = "SELECT number, line, event, terms FROM stories WHERE id = ?"
+        number, line, packed, known = self._database.execute(question, (key,)).fetchone() or (None, -1, None, None)
+        if story is not None and story.line <= line:
             return
-        number, before_event, before = (row[0], *_read(unpack(row[2]), _Story)) if row is not None else (None, {}, None)
-        if before is not None:
+        _, before = _read(None if packed is None else unpack(packed), _Story)
+        terms = None if story is None else indexed(sorted(self._terms.story(event)))
+        if known is not None and known != terms:
             self._database.execute(
-                "INSERT INTO story_texts (story_texts, rowid, terms) VALUES ('delete', ?, ?)",
-                (number, indexed(self._terms.story(before_event))),
+                "INSERT INTO story_texts (story_texts, rowid, terms) VALUES ('delete', ?, ?)", (number, known)
             )
         if story is None or value is None:
             self._database.execute("DELETE FROM stories WHERE number = ?", (number,))
         else:
-            number = self._database.execute(
-                "INSERT INTO stories (number, id, line, seen, articles, event) VALUES (?, ?, ?, ?, ?, ?) "
+            (number,) = self._database.execute(
+                "INSERT INTO stories (number, id, line, seen, articles, event, terms) VALUES (?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET line = excluded.line, seen = excluded.seen, "
-                "articles = excluded.articles, event = excluded.event RETURNING number",
+                "articles = excluded.articles, event = excluded.event, terms = excluded.terms RETURNING number",
                 (
                     number, key, story.line, from_rfc3339(story.last_seen_at), story.articles,
-                    zstd.compress(value, _LEVEL),
+                    zstd.compress(value, _LEVEL), terms,
                 ),
-            ).fetchone()[0]  # fmt: skip
-            self._database.execute(
-                "INSERT INTO story_texts (rowid, terms) VALUES (?, ?)", (number, indexed(self._terms.story(event)))
-            )
+            ).fetchone()  # fmt: skip
+            if known != terms:
+                self._database.execute("INSERT INTO story_texts (rowid, terms) VALUES (?, ?)", (number, terms))
         self._name("story_things", "thing", "story", number, _ids(before), _ids(story))
         self._name("story_sources", "source", "story", number, _sources(before), _sources(story))
 
