@@ -218,7 +218,7 @@ async def _subscribe(settings: Settings, arrived: dict[bytes, float]) -> None:
 async def _worked(settings: Settings, say: Say) -> AsyncIterator[dict[str, psutil.Process]]:
     """The lane with its three workers ready, each under its stage's name; both are gone afterwards."""
     await lanes.create(settings, lanes.LIVE)
-    command = [sys.executable, "-m", "deploy", "worker"]
+    command = [sys.executable, "-m", "deploy", "worker", *STAGES]
     worker = await asyncio.create_subprocess_exec(*command, env=os.environ | settings.environment())
     try:
         say("starting the workers")
