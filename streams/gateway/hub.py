@@ -121,7 +121,7 @@ class Tail:
     async def _seek(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
         """Go where reading goes on, which may be a gap further; the end of now is returned."""
         first = (await consumer.beginning_offsets([partition]))[partition]
-        end = (await consumer.end_offsets([partition]))[partition]
+        end: int = (await consumer.end_offsets([partition]))[partition]
         if not self._started:
             self.ring.start(max(first, end - _RECENT))
             self._started = True
