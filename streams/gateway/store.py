@@ -257,7 +257,7 @@ class Store:
         )
 
     def _take_story(self, key: str, value: bytes | None) -> None:
-        """A story comes again with each of its articles: what the index has of it is kept, to tell it from what is new."""
+        """A story comes again with each of its articles, so what the index has of it is kept: to tell what is new."""
         event, story = _read(value, _Story)
         question = "SELECT number, line, event, terms FROM stories WHERE id = ?"
         number, line, packed, known = self._database.execute(question, (key,)).fetchone() or (None, -1, None, None)
