@@ -47,10 +47,11 @@ def readers(articles: Sequence[Placed], say: Callable[[str], None]) -> list[Figu
         with tempfile.TemporaryDirectory(prefix="khabar-bench-") as folder:
             write(Path(folder, name), given)
             archive = Archive([Path(folder, name)], FieldMap({}), Placing(bounds, published_at="2020-01-01"))
-            wall, cpu = time.perf_counter(), time.process_time()
-            with archive.sorted() as sorter:
-                count = sum(1 for _ in sorter.records())
-            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            for _ in range(2):  # the first time, what a reader needs is loaded, too
+                wall, cpu = time.perf_counter(), time.process_time()
+                with archive.sorted() as sorter:
+                    count = sum(1 for _ in sorter.records())
+                wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         figures.append(Figure(part=f"reading {kind}", rate=count / wall, cpu_us=cpu / count * 1e6))
     return figures
 

@@ -48,7 +48,7 @@ from streams.feeds import Pace, Rules, follower, opened, read_feeds
 from streams.settings import Settings
 
 async def run():
-    rules = Rules(pages=False, pace=Pace(first=0.3, shortest=0.25, longest=1.5))
+    rules = Rules(pages=False, pace=Pace(first=0.4, shortest=0.4, longest=1.5))
     with opened(Path(sys.argv[1]), alone=True) as state:
         making = follower(
             Settings(), read_feeds(sys.argv[2:]), state, canonical=canonical_url, allowed=["127.0.0.1"], rules=rules
