@@ -1,6 +1,6 @@
 """What a store of 100,000 articles in 20,000 stories costs: to make anew, to open again, to ask; printed.
 
-KHABAR_DATA=… pytest -m full -s tests/streams/gateway/lookups/test_store_speed.py
+KHABAR_DATA=… pytest -n 0 -s -m full tests/streams/gateway/lookups/test_store_speed.py
 """
 
 import gzip
