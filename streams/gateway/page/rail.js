@@ -9,6 +9,7 @@ const RISING = 12;
 const RISEN = 1; // score, about standard deviations above the expected; less is what a name does on any day
 const PLACES = 24;
 const ALERTS = 30;
+const LATELY_MS = 2 * 3_600_000; // after which a story is called neither breaking nor growing on its card
 
 /** Names that are told more than usual. */
 export class Rising {
@@ -72,8 +73,10 @@ export class Alerts {
     this.showButton();
   }
 
+  /** What was told of a story lately. */
   of(story) {
-    return this.byStory.get(story) ?? [];
+    const since = this.page.now() - LATELY_MS;
+    return (this.byStory.get(story) ?? []).filter((alert) => Date.parse(alert.at) > since);
   }
 
   async ask() {
