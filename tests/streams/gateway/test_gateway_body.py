@@ -80,8 +80,8 @@ async def test_a_bomb_takes_no_more_memory_than_the_limit(serving: Any, client: 
     ("data", "headers", "status"),
     [
         (b"no gzip", GZIP, 400),
-        (gzip.compress(b"{}")[:-4], GZIP, 400),
-        (gzip.compress(b"{}") + b"more", GZIP, 400),
+        (gzip.compress(b"{}", mtime=0)[:-4], GZIP, 400),
+        (gzip.compress(b"{}", mtime=0) + b"more", GZIP, 400),
         (b"{}", HEADERS | {"Content-Encoding": "br"}, 415),
         (b"{}", {"Content-Type": "text/plain"}, 415),
         (b"{}", {"Content-Type": ""}, 415),
