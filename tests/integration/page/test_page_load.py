@@ -18,7 +18,7 @@ from streams.settings import Settings
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="session")]
 
 RATE = 100  # events a second
-SECONDS = 6
+SECONDS = 4
 
 
 def grown(stories: list[Story], number: int) -> Story:
