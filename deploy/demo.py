@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import aclosing, contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +30,7 @@ from deploy import samples, show
 from deploy.broker import Broker, data_folder, usual_port
 from deploy.console import downloading, say
 from deploy.newsroom import HOST, Newsroom, newsroom
+from deploy.serving import serving
 from deploy.watch import Watch
 from deploy.worker import supervisor_of
 from schemas import FIRST, EnrichedArticle, KhabarError, Lane, Progress, Unavailable, decode, to_rfc3339
@@ -62,6 +63,10 @@ class Screen:
         self._out, self._err = out, err
         self._live = Live(console=err, transient=True, auto_refresh=False) if err.is_terminal else None
         self._told, self._line = 0.0, ""
+
+    def serving(self, page: str, replayed: Settings) -> None:
+        """Called once, when the page of the live lane answers at that address."""
+        say(f"The page of what comes live: {page}/\nThe page of the samples:     {page}/?lane={replayed.lane}")
 
     def working(self, watch: Watch) -> None:
         """Called a few times a second while articles travel."""
@@ -181,40 +186,44 @@ async def _run(
 ) -> None:
     await _remove_older(settings)
     settings = Settings(broker=settings.broker, lane=f"{LANES}{time.strftime('%m%d-%H%M%S')}", metrics_port=0)
-    bounds = Bounds.parse(samples.SINCE, samples.UNTIL, UTC, datetime.now(UTC))
-    with samples.paths() as files:
-        archive = Archive(files, FieldMap({}), Placing(bounds))
-        since, until = to_rfc3339(bounds.since), to_rfc3339(bounds.until)
-        pinned = await asyncio.wrap_future(versions)
-        lane = Lane(kind="replay", since=since, until=until, versions=pinned, inputs=archive.inputs())
-        await lanes.create(settings, lane)
-        words: deque[str] = deque(maxlen=_LAST_WORDS)
-        watch = Watch()
-
-        async def job() -> None:
-            try:
-                async with asyncio.timeout(limit_s):
-                    await _travel(settings, archive, watch, screen)
-            except TimeoutError:
-                raise Unavailable(_not_drained(settings, watch, limit_s, words)) from None
-            screen.found(watch)
-
-        await _with_workers(settings, words.append, job())
     live = settings.on(f"{settings.lane}-live")
-    await lanes.create(live, lanes.LIVE)
+    bounds = Bounds.parse(samples.SINCE, samples.UNTIL, UTC, datetime.now(UTC))
+    words: deque[str] = deque(maxlen=_LAST_WORDS)
+    async with AsyncExitStack() as shown:
+        with samples.paths() as files:
+            archive = Archive(files, FieldMap({}), Placing(bounds))
+            since, until = to_rfc3339(bounds.since), to_rfc3339(bounds.until)
+            pinned = await asyncio.wrap_future(versions)
+            lane = Lane(kind="replay", since=since, until=until, versions=pinned, inputs=archive.inputs())
+            await lanes.create(settings, lane)
+            await lanes.create(live, lanes.LIVE)
+            if not once:
+                screen.serving(await shown.enter_async_context(serving(live)), settings)
+            await _with_workers(settings, words.append, _replay(settings, archive, screen, limit_s, words))
 
-    async def follow() -> None:
-        if not once:
-            screen.hints(settings, live, once=False, local=local)
-        try:
-            await _follow(live, screen, once, limit_s)
-        except TimeoutError:
-            said = "\n".join(words) or "nothing"
-            told = f"lane {live.lane} did not get what is on the feeds within {limit_s:.0f} s"
-            raise Unavailable(f"{told}. The workers' last words:\n{said}") from None
-        screen.hints(settings, live, once=True, local=local)
+        async def follow() -> None:
+            if not once:
+                screen.hints(settings, live, once=False, local=local)
+            try:
+                await _follow(live, screen, once, limit_s)
+            except TimeoutError:
+                said = "\n".join(words) or "nothing"
+                told = f"lane {live.lane} did not get what is on the feeds within {limit_s:.0f} s"
+                raise Unavailable(f"{told}. The workers' last words:\n{said}") from None
+            screen.hints(settings, live, once=True, local=local)
 
-    await _with_workers(live, words.append, follow(), *(() if once else ("trends",)))
+        await _with_workers(live, words.append, follow(), *(() if once else ("trends",)))
+
+
+async def _replay(settings: Settings, archive: Archive, screen: Screen, limit_s: float, words: deque[str]) -> None:
+    """Send the samples through the lane, and show what became of them; raises Unavailable if that takes too long."""
+    watch = Watch()
+    try:
+        async with asyncio.timeout(limit_s):
+            await _travel(settings, archive, watch, screen)
+    except TimeoutError:
+        raise Unavailable(_not_drained(settings, watch, limit_s, words)) from None
+    screen.found(watch)
 
 
 async def _travel(settings: Settings, archive: Archive, watch: Watch, screen: Screen) -> None:

@@ -14,6 +14,7 @@ def serve(
     broker: Annotated[str | None, typer.Option(help="host:port of Kafka; the local broker if none is given.")] = None,
     host: Annotated[str | None, typer.Option(help="The address to listen at; this machine alone if none.")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen at; 8464 if none is given, 0 for any.")] = None,
+    owner: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Serve the news over HTTP, until stopped with Ctrl-C or SIGTERM: articles in, streams and look-ups out.
 
@@ -32,12 +33,15 @@ def serve(
 
     from deploy.console import say
     from deploy.gateway import parts_of
+    from deploy.worker import die_with
     from streams import lanes
     from streams.gateway.app import application
     from streams.gateway.server import Server, listen
     from streams.security import read_security
     from streams.settings import Settings
 
+    if owner is not None:
+        die_with(owner)
     settings = Settings(lane=lane, broker=broker, gateway_host=host, gateway_port=port)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)

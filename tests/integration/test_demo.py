@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
+import orjson
 import psutil
 import pytest
 from rich.console import Console
@@ -83,6 +85,10 @@ async def test_the_demo_tells_the_stories_goes_on_until_interrupted_and_removes_
         replayed, live = sorted(lanes)
         assert f"khabar read stories --lane {replayed} --broker {settings.broker}" in said
         assert f"khabar read enriched --lane {live} --broker {settings.broker} --follow" in said
+        page = re.search(r"http://127.0.0.1:\d+/", said)
+        assert page
+        with urlopen(f"{page[0]}v1/stories?lane={replayed}", timeout=30) as answer:  # noqa: ASYNC210, S310 - our own
+            assert len(orjson.loads(answer.read())["items"]) > 15
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0, (tmp_path / "err").read_text("utf-8")
         assert psutil.wait_procs(children, 0)[1] == []

@@ -1,0 +1,73 @@
+"""The gateway in a process of its own, for as long as something else goes on: the demo's page."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from tempfile import TemporaryFile
+
+from schemas import Unavailable
+from streams.settings import Settings
+
+__all__ = ["serving"]
+
+_START_S = 60.0  # it needs 3 s of CPU; a machine that takes longer than this would show no page worth seeing
+_STOP_S = 25.0  # `khabar serve` gives requests under way 20
+_LOOK_S = 0.1
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[str]:
+    """The address at which `khabar serve` serves the settings' lane: at their port, or at any where that is taken.
+
+    It ends with this process however that ends. Raises Unavailable, with its last words, if it does not start.
+    """
+    host, port = settings.gateway_host, _port(settings)
+    command = [sys.executable, "-m", "deploy", "serve", "--port", str(port), "--owner", str(os.getpid())]
+    with TemporaryFile() as words:
+        child = await asyncio.create_subprocess_exec(
+            *command,
+            env=os.environ | settings.environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stderr=words,
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops all in order
+        )
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_START_S):
+                    while child.returncode is None and not await _listens(host, port):  # noqa: ASYNC110 - nobody tells
+                        await asyncio.sleep(_LOOK_S)
+            if child.returncode is not None or not await _listens(host, port):
+                words.seek(0)
+                said = words.read().decode("utf-8", "replace").strip()[-1000:] or "nothing"
+                raise Unavailable(f"khabar serve does not serve {host}:{port}. Its last words:\n{said}")
+            yield f"http://{host}:{port}"
+        finally:
+            with suppress(ProcessLookupError):
+                child.terminate()
+            try:
+                await asyncio.wait_for(child.wait(), _STOP_S)
+            except TimeoutError:
+                child.kill()
+                await child.wait()
+
+
+def _port(settings: Settings) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.gateway_host, settings.gateway_port))
+        except OSError:
+            probe.bind((settings.gateway_host, 0))
+        return int(probe.getsockname()[1])
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
