@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     )
     follow_late_after: Annotated[float, Field(ge=0)] = Field(
         24.0,
-        description="hours from an item's date to its being seen, after which it is marked late and raises no alert",
+        description="hours between an item's date and our seeing it, past which it is late; more for slow feeds",
     )
     follow_allow: Names = Field(
         (),

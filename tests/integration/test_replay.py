@@ -349,7 +349,7 @@ def test_the_command_that_was_killed_goes_on_when_it_is_given_again(settings: Se
         second.send_signal(signal.SIGINT)
         assert second.stderr
         assert f"lane {settings.lane} has a part of it: going on from there" in second.stderr.read()
-    assert second.returncode == 130
+    assert second.returncode in (130, 0)  # 0 where it had seen by then that nobody works on the lane
     sent = asyncio.run(sent_in(settings))
     assert_marks_hold(sent)
     assert len({record.value for each in sent.values() for record in each if header(record, PLACE)}) == 8_000

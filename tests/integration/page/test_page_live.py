@@ -70,7 +70,7 @@ async def test_a_page_whose_gateway_was_killed_goes_on_without_a_gap_or_a_repeat
         await desk.publish(
             "port.example", title, f"{title}: دخلت المرفأ {number + 20} سفينة، وغادرته {number + 3} سفن."
         )
-    await expect(page.locator(".card", has_text=titles[-1])).to_have_count(1)
+    await expect(page.locator(".card", has_text=titles[-1])).to_have_count(1, timeout=20_000)
     await expect(page.locator("#stale")).not_to_contain_text("انقطع الاتصال")
     shown = await page.locator(".card .headline").all_text_contents()
     assert [sum(each == title for each in shown) for title in titles] == [1] * len(titles)
