@@ -51,13 +51,17 @@ class Shown:
 
 async def look_at_all(settings: Settings) -> list[Found]:
     """Every lane under the prefix, by name."""
-    return [await look(settings.on(name)) for name in await cluster.lane_names(settings)]
+    return [await _look(settings.on(name)) for name in await cluster.lane_names(settings)]
 
 
 async def look(settings: Settings) -> Found:
     """The lane of the settings, as it is now; raises Misconfigured if it has no topic at all."""
     if settings.lane not in await cluster.lane_names(settings):
         raise Misconfigured(f"there is no lane {settings.lane} at {settings.broker}; look: khabar lanes list")
+    return await _look(settings)
+
+
+async def _look(settings: Settings) -> Found:
     stages = await patiently(lambda: served(settings))
     lane = await lanes.find(settings)
     if lane is None:

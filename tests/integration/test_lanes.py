@@ -24,6 +24,12 @@ Khabar = Callable[..., Any]
 TOWNS = ["المرفأ", "الوادي", "عين الرمان", "تل الزيتون"]
 
 
+@pytest.fixture(autouse=True)
+def prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listing looks at every lane of a prefix, and the shared broker has those of a hundred tests."""
+    monkeypatch.setenv("KHABAR_PREFIX", "test-lanes")
+
+
 @pytest.fixture
 def khabar(kafka: str) -> Khabar:
     def run(*words: str, code: int = 0) -> Any:
