@@ -8,6 +8,7 @@ A parameter that is repeated means any of its values, different parameters mean 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, get_args
@@ -30,6 +31,8 @@ MOST = 200
 LONGEST = 200  # code points of one value
 
 _RELATIONS = frozenset(get_args(RelationKind))
+_COUNTRY = re.compile("[A-Za-z]{2}")
+_LANGUAGE = re.compile("[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _YES, _NO = frozenset({"1", "true"}), frozenset({"0", "false", ""})
 
 
@@ -183,6 +186,12 @@ class Filter:
         relations = frozenset(found.get(RELATION, ()))
         if unknown := relations - _RELATIONS:
             raise _wrong(RELATION, f"relation is {min(unknown)!r}; give one of {', '.join(sorted(_RELATIONS))}")
+        for code in found.get(COUNTRY, ()):
+            if not _COUNTRY.fullmatch(code):
+                raise _wrong(COUNTRY, f"country is {code!r}; give the two letters of ISO 3166, such as SY")
+        for tag in found.get(LANGUAGE, ()):
+            if not _LANGUAGE.fullmatch(tag):
+                raise _wrong(LANGUAGE, f"language is {tag!r}; give a BCP 47 tag, such as ar or ckb")
         return cls(
             entities=frozenset(found.get(ENTITY, ())),
             sources=frozenset(found.get(SOURCE, ())),

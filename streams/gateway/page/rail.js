@@ -163,7 +163,7 @@ function grouped(items) {
 
 /** The stages as a table, and beside it what else a newsroom asks when nothing comes. */
 export function showHealth(node, health, now) {
-  const rows = health.stages.map((each) => h("tr", { class: each.members === 0 ? "bad" : null },
+  const rows = health.stages.map((each) => h("tr", { class: each.members === 0 && !(health.kind === "replay" && each.lag === 0) ? "bad" : null },
     h("th", { scope: "row" }, say(`stages.${each.stage}`)),
     [each.rate, each.lag, each.members].map((value) => h("td", {}, value === null ? "—" : count(value)))));
   node.querySelector("tbody").replaceChildren(...rows);
