@@ -30,7 +30,7 @@ from deploy import samples, show
 from deploy.broker import Broker, data_folder, usual_port
 from deploy.console import downloading, say
 from deploy.newsroom import HOST, Newsroom, newsroom
-from deploy.serving import serving
+from deploy.serving import free_port, serving
 from deploy.watch import Watch
 from deploy.worker import supervisor_of
 from schemas import FIRST, EnrichedArticle, KhabarError, Lane, Progress, Unavailable, decode, to_rfc3339
@@ -172,6 +172,9 @@ def _broker(settings: Settings) -> Iterator[Settings]:
     ran_before = local.running() is not None
     try:
         if not ran_before:
+            if (free := free_port("127.0.0.1", port)) != port:
+                say(f"Port {port} is taken by something else: Kafka listens at {free}")
+            local = Broker(folder, free, free_port("127.0.0.1", free + 1))
             say("Starting Apache Kafka on this machine")
             with downloading("Downloading Apache Kafka") as update:
                 local.start(update)

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from schemas import Unavailable
 from streams.settings import Settings
 
-__all__ = ["serving"]
+__all__ = ["free_port", "serving"]
 
 _START_S = 60.0  # it needs 3 s of CPU; a machine that takes longer than this would show no page worth seeing
 _STOP_S = 25.0  # `khabar serve` gives requests under way 20
@@ -24,7 +24,7 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
 
     It ends with this process however that ends. Raises Unavailable, with its last words, if it does not start.
     """
-    host, port = settings.gateway_host, _port(settings)
+    host, port = settings.gateway_host, free_port(settings.gateway_host, settings.gateway_port)
     command = [sys.executable, "-m", "deploy", "serve", "--port", str(port), "--owner", str(os.getpid())]
     with TemporaryFile() as words:
         child = await asyncio.create_subprocess_exec(
@@ -54,13 +54,14 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
                 await child.wait()
 
 
-def _port(settings: Settings) -> int:
+def free_port(host: str, wanted: int) -> int:
+    """The wanted port where nobody listens at it, else any."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.gateway_host, settings.gateway_port))
+            probe.bind((host, wanted))
         except OSError:
-            probe.bind((settings.gateway_host, 0))
+            probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 

@@ -16,11 +16,18 @@ feeds = typer.Typer(
     Example: how each feed is
       khabar feeds list
     """,
-    no_args_is_help=True,
+    invoke_without_command=True,
 )
 
 LaneName = Annotated[str | None, typer.Option("--lane", help="The lane they go to; `live` if none is given.")]
 StateFile = Annotated[Path | None, typer.Option("--state", help="The state file, if `khabar follow` was given one.")]
+
+
+@feeds.callback()
+def look(context: typer.Context) -> None:
+    """`khabar feeds` alone lists them."""
+    if context.invoked_subcommand is None:
+        list_()
 
 
 @feeds.command("list")
@@ -85,7 +92,11 @@ def list_(
 
 
 @feeds.command()
-def export(lane: LaneName = None, state: StateFile = None) -> None:
+def export(
+    lane: LaneName = None,
+    state: StateFile = None,
+    opml: Annotated[bool, typer.Option("--opml", help="As OPML, which is the only format so far.")] = True,
+) -> None:
     """Print the followed feeds as OPML, a folder a group, for another reader or for `khabar follow` elsewhere.
 
     \b
@@ -95,8 +106,8 @@ def export(lane: LaneName = None, state: StateFile = None) -> None:
     import sys
 
     from deploy.feeds import state_file
-    from streams.feeds import opened, opml
+    from streams import feeds as followed
     from streams.settings import Settings
 
-    with opened(state or state_file(Settings(lane=lane)), alone=False) as kept:
-        sys.stdout.buffer.write(opml(feed for feed, _ in kept.health()))
+    with followed.opened(state or state_file(Settings(lane=lane)), alone=False) as kept:
+        sys.stdout.buffer.write(followed.opml(feed for feed, _ in kept.health()))

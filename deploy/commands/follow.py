@@ -62,6 +62,7 @@ def follow(
     from agents.normalize.identity import canonical_url
     from deploy.console import say
     from deploy.feeds import moment, state_file
+    from schemas import Unavailable
     from streams.feeds import Rules, follower, opened, read_feeds
     from streams.health import serve
     from streams.settings import Settings
@@ -82,8 +83,11 @@ def follow(
                 serve(0 if once else settings.follow_port, it.polls, lambda: it.polls.text(settings.lane))
                 say(f"following {len(followed)} feeds into lane {settings.lane} at {settings.broker}")
                 await (it.once() if once else it.run())
-                failed = sum(status.error is not None for _, status in kept.health())
-                say(f"{it.polls.articles} articles sent, {failed} of {len(followed)} feeds failed; look: khabar feeds")
+                failed = [status for _, status in kept.health() if status.error is not None]
+                told = f"{len(failed)} of {len(followed)} feeds failed; look: khabar feeds list"
+                say(f"{it.polls.articles} articles sent, {told}")
+                if once and failed and len(failed) >= len(followed):
+                    raise Unavailable(f"no feed could be read; of the first: {failed[0].detail or failed[0].error}")
 
     with suppress(asyncio.CancelledError):  # SIGTERM
         asyncio.run(run())

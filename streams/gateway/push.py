@@ -137,7 +137,8 @@ class Push(Part):
     def _source(self, headers: Mapping[str, str]) -> str:
         source = owner(self._settings.push_tokens, bearer(headers))
         if source is None:
-            detail = "pushing needs a token: Authorization: Bearer …"
+            given = "this token is not known here" if bearer(headers) else "pushing needs a token"
+            detail = f"{given}: Authorization: Bearer …"
             if not self._settings.push_tokens:
                 detail = "nobody may push here yet: khabar token SOURCE makes a token, and says what to set"
             raise Problem(401, detail, headers={"WWW-Authenticate": "Bearer"})
