@@ -15,6 +15,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+import psutil
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 from faust.types import TP
@@ -144,7 +145,10 @@ class ViewStage(FencedStage):
         begin, wants = wanted
         ((partition, bounds),) = (await self.consumer.bounds(partitions)).items()
         if bounds.committed is None and wants.from_now and self.lane.kind == "live":
-            bounds = bounds._replace(committed=bounds.end)
+            # Since this process began, which is when its operator was told: loading took a while.
+            begun_us = int(psutil.Process().create_time() * 1e6)
+            since = await first_since(self.settings, EnrichedArticle, begun_us)
+            bounds = bounds._replace(committed=bounds.end if since is None else since)
         position = start_of(partition, bounds)
         view = await asyncio.to_thread(begin, await self._said() if wants.said else frozenset())
         if position > bounds.first:
