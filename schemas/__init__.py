@@ -3,8 +3,6 @@
 from schemas.dates import Instant, Precision, from_rfc3339, parse_date, to_rfc3339
 from schemas.errors import KhabarError, Misconfigured, Refused, Unavailable
 from schemas.events import (
-    Alert,
-    AlertKind,
     Article,
     Attribution,
     CleanText,
@@ -15,7 +13,6 @@ from schemas.events import (
     Entity,
     Event,
     Evidence,
-    Feedback,
     Field,
     Fingerprint,
     Label,
@@ -35,10 +32,9 @@ from schemas.events import (
     StoryRef,
     StorySource,
     TaggedArticle,
-    Trend,
-    TrendWindow,
 )
 from schemas.places import FIRST, LAST, date_of, place_of
+from schemas.views import Alert, AlertKind, Feedback, Trend, TrendWindow
 from schemas.wire import EXTRA_LIMIT, RAW_FIELDS, decode, decode_raw, encode, raw_from_fields
 
 __all__ = [

@@ -13,11 +13,9 @@ import orjson
 
 from schemas.compatible import breaks
 from schemas.events import (
-    Alert,
     DeadLetter,
     EnrichedArticle,
     Event,
-    Feedback,
     Lane,
     NormalizedArticle,
     Progress,
@@ -25,8 +23,8 @@ from schemas.events import (
     RawArticle,
     Story,
     TaggedArticle,
-    Trend,
 )
+from schemas.views import Alert, Feedback, Trend
 
 __all__ = ["EVENTS", "document", "incompatible", "written"]
 

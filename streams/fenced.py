@@ -7,6 +7,7 @@ what is shut out ends its process. A second process is a hot standby.
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -59,10 +60,10 @@ class FencedStage(Stage):
             self._owned = producer
         return positions
 
+    @abstractmethod
     def dropped(self) -> None:
         """The topic is no longer this process's: forget what depends on it."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def taken_up(self, producer: AIOKafkaProducer, partitions: set[TP], wanted: Any) -> dict[TP, int]:
         """The topic is this process's, which alone writes now: restore, and return where to read on."""
-        raise NotImplementedError
