@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import os
 import signal
 import subprocess
@@ -261,7 +262,7 @@ async def test_sigterm_lets_every_request_under_way_have_its_answer(lived: Setti
 @schemathesis.serializer("application/x-ndjson")
 def as_lines(context: Any, value: Any) -> bytes:
     """What schemathesis makes up for a batch: text, or, where it does otherwise than described, anything."""
-    return value.encode() if isinstance(value, str) else orjson.dumps(value, default=str)
+    return value.encode() if isinstance(value, str) else json.dumps(value, default=str).encode()  # integers of any size
 
 
 def test_whatever_is_asked_the_answer_is_one_that_is_described(kafka: str, lane: str, tmp_path: Path) -> None:
