@@ -145,7 +145,9 @@ async def newest(
             first = (await consumer.beginning_offsets([partition]))[partition]
             end = (await consumer.end_offsets([partition]))[partition]
             found: Record | None = None
-            tail, until = _TAIL, end if before is None else min(end, before)
+            if before is not None:
+                end = min(end, before)
+            tail, until = _TAIL, end
             while found is None and until > first:
                 begin = max(first, end - tail)
                 consumer.seek(partition, begin)

@@ -101,6 +101,12 @@ async def test_the_newest_record_and_the_first_since_a_time_are_found_without_re
     assert await first_since(settings, "stories", (found[2].timestamp + 1) * 1000) is None
 
 
+async def test_the_newest_before_an_offset_is_found_however_far_back_that_is(settings: Settings) -> None:
+    await send(settings, "stories", [("k", str(n), n) for n in range(300)])
+    found = {before: await newest(settings, "stories", before=before) for before in (300, 200, 100, 10, 1)}
+    assert {before: record and record.offset + 1 for before, record in found.items()} == {n: n for n in found}
+
+
 async def test_a_position_that_is_no_longer_in_the_log_is_told_and_not_jumped_over(settings: Settings) -> None:
     await send(settings, "tagged", [("k", str(n), n) for n in range(10)])
     where = TopicPartition(name(settings, "tagged"), 0)
