@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -151,6 +152,7 @@ class EventStream(Response):
         while self._next != ring.next:
             if self._over:
                 break
+            self._tail.used = time.monotonic()  # who catches up is no audience yet, but somebody
             if ring.first <= self._next < ring.next:
                 entries = ring.since(self._next, _TOGETHER)
                 following = entries[-1].offset + 1 if entries else ring.next

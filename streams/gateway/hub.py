@@ -242,7 +242,8 @@ class Hub:
         """End what nobody follows."""
         while True:
             await asyncio.sleep(_IDLE_S / 5)
-            for key, (tail, task) in list(self._tails.items()):
+            for key in list(self._tails):
+                tail, task = self._tails[key]  # another one by now, if one that ended was asked for again meanwhile
                 idle = not len(tail.audience) and time.monotonic() - tail.used > _IDLE_S
                 if tail.ended or (idle and tail.settings is not self._settings):
                     del self._tails[key]
