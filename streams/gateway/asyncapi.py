@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from schemas import DeadLetter, Feedback, Lane, Progress, ProgressMark, RawArticle
+from schemas import Alert, DeadLetter, EnrichedArticle, Feedback, Lane, Progress, ProgressMark, RawArticle, Story, Trend
 from schemas.documents import EVENTS
 from schemas.events import Event
 from streams.gateway.kinds import KINDS, Kind
@@ -29,7 +29,8 @@ written = Path("schemas/json/asyncapi.v1.json")  # in the project's folder
 
 _ABOUT = (
     "Raw articles go in; enriched articles, stories, trends and alerts come out, of Kafka topics, or of the gateway as "
-    "server-sent events. Read topics committed, and drop what does not carry a higher khabar-line than the last. "
+    "server-sent events. Read topics committed; of enriched articles and stories drop what does not carry a higher "
+    "khabar-line than the last, of trends and alerts what its key has later replaces what it had. "
     "Offsets in texts are code points."
 )
 _PARAMETERS = {
@@ -139,18 +140,19 @@ def _message(kind: type[Event], name: str) -> dict[str, Any]:
     if kind is ProgressMark:
         headers = {MARK: {"type": "string", "description": "the place; tells it from an article"}}
     elif kind not in (*_RECEIVED, Progress, Lane):
-        headers = {
-            LINE_HEADER: {
+        if kind in (EnrichedArticle, Story):
+            headers[LINE_HEADER] = {
                 "type": "string",
                 "pattern": "^[0-9]+$",
                 "description": "the number in the line; it only rises",
-            },
-            RAW: {"type": "string", "description": "partition and offset of the raw article"},
-            PLACE: {"type": "string", "description": "in the lanes of replays: the place in line"},
-            TRACE: _TEXT,
-            "ce_id": _TEXT,
-            "ce_type": _TEXT,
-        }
+            }
+        if kind not in (Trend, Alert):  # which are said of many articles
+            headers |= {
+                RAW: {"type": "string", "description": "partition and offset of the raw article"},
+                PLACE: {"type": "string", "description": "in the lanes of replays: the place in line"},
+                TRACE: _TEXT,
+            }
+        headers |= {"ce_id": _TEXT, "ce_type": _TEXT}
     payload = {"payload": {"$ref": f"#/components/schemas/{kind.__name__}"}}
     return found | payload | ({"headers": {"type": "object", "properties": headers}} if headers else {})
 

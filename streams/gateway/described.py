@@ -7,6 +7,7 @@ from typing import Any, TypedDict, get_args
 
 from schemas import Alert, EnrichedArticle, Label, RelationKind, Story, Trend, TrendWindow
 from streams.gateway.answers import MOST
+from streams.gateway.kinds import KINDS
 from streams.gateway.openapi import LANE, READ, answered, ref
 
 __all__ = ["FEEDS", "LOOKUPS", "STREAMS", "TYPES"]
@@ -147,10 +148,7 @@ FEEDS: dict[str, Any] = {
     "/v1/alerts.atom": _get("alertsFeed", "Alerts as an Atom feed", _PAGED, _TEXT, _XML),
 }
 
-_STREAM = _choice("stream", "what is followed", ("stories", "enriched", "trends", "alerts")) | {
-    "in": "path",
-    "required": True,
-}
+_STREAM = _parameter("stream", "what is followed", {"type": "string", "enum": list(KINDS)}, "path")
 _RESUMED = [
     _parameter("Last-Event-ID", "go on after the event of this id; browsers send it by themselves", _TEXT, "header"),
     _parameter("since", "go on at this id, 0 is the beginning; from now on if neither is given", {"type": "integer"}),

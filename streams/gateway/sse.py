@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 import orjson
 from prometheus_client import CollectorRegistry
@@ -71,7 +72,7 @@ class Streams(Part):
 
     async def _describe(self, request: Request) -> Response:
         """What there is to subscribe to, topics and streams, as AsyncAPI."""
-        return Response(orjson.dumps(asyncapi.document()), media_type="application/json")
+        return Response(_described(), media_type="application/json")
 
     async def _open(self, request: Request) -> Response:
         """Events as they come (text/event-stream)."""
@@ -92,6 +93,11 @@ class Streams(Part):
                 )
                 raise Problem(400, detail, errors=[{"parameter": name[:60], "detail": detail}])
         return Filter.of(request.query_params.multi_items(), self._words, allowed=kind.filters)
+
+
+@cache
+def _described() -> bytes:
+    return orjson.dumps(asyncapi.document())
 
 
 def _start(request: Request) -> int | None:
