@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -104,14 +104,14 @@ class Lag:
             ends = await consumer.end_offsets(self._partitions[stage])
         return {each.partition: end for each, end in ends.items()}
 
-    async def members(self) -> dict[str, int]:
+    async def members(self, stages: Iterable[str]) -> dict[str, int]:
         """Stage -> how many workers work on it now; raises Unavailable."""
         async with self._asking() as (admin, _):
-            return await _members(admin, self._topics)
+            return await _members(admin, self._topics, stages)
 
     async def unserved(self) -> list[str]:
         """The stages of the way that no worker works on now; raises Unavailable."""
-        members = await self.members()
+        members = await self.members(READS)
         return [stage for stage in READS if not members[stage]]
 
     @asynccontextmanager
@@ -126,8 +126,12 @@ class Lag:
 
     async def _connect(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
         if self._open is None:
-            for stage, topic in {**READS, **VIEWS}.items():
-                self._partitions[stage] = await cluster.partitions(self._settings, self._topics.name(topic))
+            reads = {**READS, **VIEWS}
+            found = {
+                topic: await cluster.partitions(self._settings, self._topics.name(topic))
+                for topic in set(reads.values())
+            }
+            self._partitions = {stage: found[topic] for stage, topic in reads.items()}
             admin = await self._clients.enter_async_context(running(make_admin(self._settings), self._settings))
             consumer = await self._clients.enter_async_context(running(make_consumer(self._settings), self._settings))
             self._open = admin, consumer
@@ -138,7 +142,7 @@ async def served(settings: Settings) -> list[str]:
     """The stages that somebody works on, whether or not the lane has all its topics; raises Unavailable."""
     async with running(make_admin(settings), settings) as admin:
         with errors(settings):
-            counts = await _members(admin, Topics(settings.prefix, settings.lane))
+            counts = await _members(admin, Topics(settings.prefix, settings.lane), (*READS, *VIEWS))
     return [stage for stage, members in counts.items() if members]
 
 
@@ -152,9 +156,9 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
     return await ask()
 
 
-async def _members(admin: AIOKafkaAdminClient, topics: Topics) -> dict[str, int]:
+async def _members(admin: AIOKafkaAdminClient, topics: Topics, stages: Iterable[str]) -> dict[str, int]:
     counts = {}
-    for stage in (*READS, *VIEWS):  # one by one: aiokafka 0.14 cannot read an answer about several groups
+    for stage in stages:  # one by one: aiokafka 0.14 cannot read an answer about several groups
         answers: list[Any] = await admin.describe_consumer_groups([topics.group(stage)])
         ((_, _, _, _, _, members, *_),) = answers[0].groups
         counts[stage] = len(members)

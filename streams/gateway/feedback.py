@@ -19,8 +19,9 @@ from streams import cluster
 from streams.delivery import Delivery, Output
 from streams.gateway.app import Part
 from streams.gateway.body import JSON, media_type, read_body
-from streams.gateway.openapi import READ, answered, ref
+from streams.gateway.openapi import LANE, READ, answered, ref
 from streams.gateway.problem import Problem
+from streams.kafka import errors
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -49,7 +50,7 @@ _PATH: Mapping[str, Any] = {
         "story stays as it is. `articles` are those that do not belong, none where one cannot say.",
         "security": READ,
         "requestBody": {"required": True, "content": {JSON: {"schema": ref(Verdict)}}},
-        "parameters": [{"name": "lane", "in": "query", "schema": {"type": "string"}}],
+        "parameters": [LANE],
         "responses": answered(
             {202: ("The broker has it.", None)},
             {409: "The lane has no topic for it.", 415: "It is not JSON.", 422: "It is not a verdict."},
@@ -95,12 +96,13 @@ class Verdicts(Part):
         at = to_rfc3339(time.time_ns() // 1_000_000 * 1000)
         event = Feedback(story=said.story, articles=said.articles, verdict=said.verdict, note=said.note or None, at=at)
         topic = Topics(settings.prefix, settings.lane).name(event)
-        await self._send(Output(topic, 0, said.story.encode(), encode(event), ()))
+        await self._send(settings, Output(topic, 0, said.story.encode(), encode(event), ()))
         return Response(status_code=202)
 
-    async def _send(self, output: Output) -> None:
+    async def _send(self, settings: Settings, output: Output) -> None:
         try:
             async with asyncio.timeout(_WAIT_S), self._sending:
-                await self._delivery.send([output])
+                with errors(settings):
+                    await self._delivery.send([output])
         except TimeoutError:
             raise Unavailable(f"Kafka did not take a verdict within {_WAIT_S:.0f} s") from None

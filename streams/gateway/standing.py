@@ -19,9 +19,9 @@ from starlette.routing import Route
 from schemas import DeadLetter, EnrichedArticle, Unavailable
 from streams import lanes
 from streams.gateway.app import Part
-from streams.gateway.openapi import READ, answered, ref
+from streams.gateway.openapi import LANE, READ, answered, ref
 from streams.kafka import errors, make_consumer, running
-from streams.lag import READS, Lag
+from streams.lag import READS, VIEWS, Lag
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -71,7 +71,7 @@ _PATH: Mapping[str, Any] = {
         "operationId": "health",
         "summary": "How a lane stands: each stage's lag and rate, dead letters, feeds, the newest article.",
         "security": READ,
-        "parameters": [{"name": "lane", "in": "query", "schema": {"type": "string"}}],
+        "parameters": [LANE],
         "responses": answered(
             {200: ("How it stands, at most two seconds ago.", ref(LaneStanding))},
             {404: "There is no such lane.", 503: "The broker does not answer."},
@@ -166,15 +166,19 @@ class _Lane:
         }
 
     async def _stages(self, lag: Lag) -> list[StageStanding]:
-        """Nothing is known of them where the broker cannot tell: for a moment after its start it knows no groups."""
+        """The stages of the way, and the views that work on the lane or once did.
+
+        Nothing is known of them where the broker cannot tell: for a moment after its start it knows no groups."""
         try:
-            behind = {stage: sum((await lag.of(stage)).values()) for stage in READS}
-            rates = self._rates({stage: sum((await lag.stands(stage)).values()) for stage in READS})
-            members = await lag.members()
+            stands = {stage: await lag.stands(stage) for stage in (*READS, *VIEWS)}
+            members = await lag.members(stands)
+            there = [stage for stage in stands if stage in READS or stands[stage] or members[stage]]
+            behind = {stage: sum((await lag.of(stage)).values()) for stage in there}
+            rates = self._rates({stage: sum(stands[stage].values()) for stage in there})
         except Unavailable as why:
             log.info("lane %s: how its stages stand is not known: %s", self._settings.lane, why)
             return [{"stage": each, "lag": None, "rate": None, "members": None} for each in READS]
-        return [{"stage": each, "lag": behind[each], "rate": rates[each], "members": members[each]} for each in READS]
+        return [{"stage": each, "lag": behind[each], "rate": rates[each], "members": members[each]} for each in there]
 
     def _rates(self, stands: dict[str, int]) -> dict[str, float | None]:
         """Records a second that each stage acknowledged in the last minute; None at the first look."""
@@ -185,7 +189,9 @@ class _Lane:
         then, stood = self._stood[0]
         if now - then < _FRESH_S / 2:
             return dict.fromkeys(stands)
-        return {stage: round(max(0, stands[stage] - stood[stage]) / (now - then), 2) for stage in stands}
+        return {
+            stage: round(max(0, stands[stage] - stood.get(stage, stands[stage])) / (now - then), 2) for stage in stands
+        }
 
 
 class _Tail:
