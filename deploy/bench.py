@@ -39,7 +39,7 @@ from streams.read import header, read_topic
 from streams.settings import Settings
 from streams.stage import STAGES
 from streams.topics import Topics
-from streams.turn import RAW
+from streams.turn import RAW, TOGETHER
 
 __all__ = ["CHAIN", "STREAMED", "Figure", "Latency", "cores", "latency", "machine", "through_kafka"]
 
@@ -47,7 +47,6 @@ _ROUNDS = 3  # of everything that runs in this process: the median counts
 _READY_S = 60.0
 _STALLED_S = 120.0  # without any progress: something is broken
 _LOOK_S = 0.1
-_TOGETHER = 64  # records of a batch, as a stage under load has them at least
 
 Say = Callable[[str], None]
 TaggerName = Literal["crf", "off"]
@@ -130,7 +129,7 @@ def _runner(part: str, tagger: TaggerName) -> Callable[[Sequence[Any]], object]:
         return lambda given: [normalize(*_raw(each)) for each in given]
     if part == "tag (with fingerprint)":
         tag_all = _tagger(tagger).tag_all
-        return lambda given: [tag_all(given[at : at + _TOGETHER]) for at in range(0, len(given), _TOGETHER)]
+        return lambda given: [tag_all(given[at : at + TOGETHER]) for at in range(0, len(given), TOGETHER)]
     if part == "of which fingerprint":
         return fingerprints
     if part == "deduplicate":

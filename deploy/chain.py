@@ -13,14 +13,13 @@ from agents.tag import Tagger
 from schemas import Article, Event, NormalizedArticle, Received, Refused, TaggedArticle, date_of, decode_raw, encode
 from streams.archives import Placed, Unplaced
 from streams.topics import by_name
-from streams.turn import together
+from streams.turn import TOGETHER, together
 
 __all__ = ["Chain", "Refusal"]
 
 # Bytes of a raw value from which its events are measured against their topics: they are at most some thirty times as
 # large, and measuring means encoding them once more.
 _LARGE = 128 * 1024
-_TOGETHER = 64  # records that go from one core to the next together; more save nothing, and results come later
 
 A = TypeVar("A", bound=Article)
 C = TypeVar("C")
@@ -61,7 +60,7 @@ class Chain:
     def run(self, records: Iterable[Placed | Unplaced]) -> Iterator[list[Event] | Refusal]:
         """Yield the events of each decision, none for a repeat, or why a record was refused; never raises for one."""
         waiting = iter(records)
-        while some := list(islice(waiting, _TOGETHER)):
+        while some := list(islice(waiting, TOGETHER)):
             begun = [self._begin(each) for each in some]
             articles = [each[1] for each in begun if not isinstance(each, Refusal)]
             answers = iter(together(self._tagger.tag_all, articles))

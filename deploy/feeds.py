@@ -33,8 +33,9 @@ def feed_health(settings: Settings) -> FeedsStanding | None:
     if not path.exists():
         return None
     with opened(path, alone=False) as kept:
-        failing = sum(status.error is not None for _, status in kept.health())
-        return {"ok": len(kept.health()) - failing, "failing": failing}
+        health = kept.health()
+    failing = sum(status.error is not None for _, status in health)
+    return {"ok": len(health) - failing, "failing": failing}
 
 
 class KnownSources(Mapping[str, Source]):

@@ -82,7 +82,7 @@ async def _progress(settings: Settings, lane: Lane) -> tuple[bool, str | None]:
 async def show(settings: Settings) -> Shown:
     """The lane of the settings with its counts; raises Misconfigured if there is none."""
     lane = await lanes.require(settings)
-    found = await look(settings)
+    found = await _look(settings)
     return Shown(
         name=settings.lane,
         kind=lane.kind,

@@ -105,7 +105,7 @@ class _Book:
     """One byte for each raw position, one for each position of the story log."""
 
     def __init__(self, names: Topics) -> None:
-        self._raw_topic, self._normalized, self._tagged = (names.name(each) for each in ("raw", "normalized", "tagged"))
+        self._raw_topic = names.name("raw")
         self._first: dict[int, int] = {}
         self.states: dict[int, bytearray] = {}
         self.further: dict[tuple[int, int], int] = {}  # raw position -> the last offset of it in normalized
@@ -150,7 +150,7 @@ class _Book:
 
     def normalized(self, record: Record) -> None:
         """Read where something is missing: how far that came."""
-        if self._perhaps_refused(record, self._normalized):
+        if self._perhaps_refused(record):
             return
         partition, _, offset = (header(record, RAW) or _NOWHERE).partition(b":")
         if self._state(int(partition), int(offset)) == _State.UNKNOWN:
@@ -163,16 +163,16 @@ class _Book:
 
     def tagged(self, record: Record, *, done: bool) -> None:
         """An entry of the story log; `done` says whether deduplicate is past it."""
-        if header(record, MARK) is not None or self._perhaps_refused(record, self._tagged):
+        if header(record, MARK) is not None or self._perhaps_refused(record):
             return
         if record.offset < len(self.decided) and self.decided[record.offset]:
             self.note(header(record, RAW), _State.ENRICHED)
         else:
             self.note(header(record, RAW), _State.REPEAT if done else _State.PENDING)
 
-    def _perhaps_refused(self, record: Record, topic: str) -> bool:
+    def _perhaps_refused(self, record: Record) -> bool:
         """A letter that had to be cut lost its headers: the record it speaks of still has them."""
-        cause = self._refused.pop((topic, record.partition, record.offset), None)
+        cause = self._refused.pop((record.topic, record.partition, record.offset), None)
         if cause is not None and self.note(header(record, RAW), _State.LETTER):
             self.causes[cause] += 1
         return cause is not None

@@ -65,7 +65,7 @@ def decode(body: bytes, declared: str | None = None) -> str:
         return body.decode()
     except UnicodeDecodeError:
         text = body.decode("utf-8", "replace")
-    strange = sum(map(text.count, "\ufffd"))
+    strange = text.count("\ufffd")
     if strange <= _BROKEN * sum(1 for sign in text if sign > "\x7f"):
         return text
     found = _DECLARED.search(body[:_LOOKED_AT])

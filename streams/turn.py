@@ -16,7 +16,7 @@ from streams.read import Record
 from streams.topics import Header, Topics, by_name, size_of
 
 __all__ = [
-    "CAUSE", "MARK", "PLACE", "RAW", "REFUSED", "TRACE",
+    "CAUSE", "MARK", "PLACE", "RAW", "REFUSED", "TOGETHER", "TRACE",
     "Arrival", "Finish", "Think", "Turn", "Turned", "cloud_headers", "refusal", "together",
 ]  # fmt: skip
 
@@ -46,17 +46,15 @@ G = TypeVar("G")
 C = TypeVar("C")
 
 # Records that are finished together: more save nothing, and all of their articles are in memory at once.
-_TOGETHER = 64
+TOGETHER = 64
 
 
 def together(finish: Callable[[Sequence[G]], Sequence[C]], given: Sequence[G]) -> list[C | Exception]:
     """What comes of each; if all of them at once fail, what comes of each alone, so that one harms only itself."""
-    try:
-        return [*finish(given)]
-    except MemoryError:
-        raise  # the process's own trouble, not the record's
-    except Exception as error:
-        return [error] if len(given) == 1 else [found for each in given for found in together(finish, [each])]
+    found = _tried(finish, given)
+    if not isinstance(found, Exception):
+        return [*found]
+    return [found] if len(given) == 1 else [one for each in given for one in together(finish, [each])]
 
 
 @dataclass(slots=True)
@@ -130,7 +128,7 @@ class Turn:
         """At most one output a record, in order; never raises for what a record holds."""
         turned = Turned()
         waiting = iter(records)
-        while some := list(islice(waiting, _TOGETHER)):
+        while some := list(islice(waiting, TOGETHER)):
             self._run(some, turned)
         return turned
 

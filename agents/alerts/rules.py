@@ -127,9 +127,7 @@ def _rule(table: Any, words: Words, where: str) -> Rule:
         raise Misconfigured(f"{where}, words: {bad}") from None
     return Rule(
         name=written.name,
-        entities=None
-        if entities is None
-        else frozenset(each if _ID.match(each) else folded(each) for each in entities),
+        entities=None if entities is None else frozenset(map(_entity, entities)),
         query=query,
         sources=None if sources is None else frozenset(sources),
         growth=written.growth,

@@ -40,8 +40,6 @@ class Trends:
     Give it each event once, in line; an event that is not later in line than the last is dropped.
     """
 
-    version = "1"
-
     def __init__(self) -> None:
         self._line = -1
         self._clock_us = -(1 << 62)

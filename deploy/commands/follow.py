@@ -37,9 +37,9 @@ def follow(
 ) -> None:
     """Follow feeds: RSS, Atom, JSON Feed and news sitemaps; send what is new and what has changed, once each.
 
-    Busy feeds are asked often, quiet ones rarely, none more often than it wants. Where a feed has only leads, the text
-    comes from the article's page, if robots.txt lets us. What a feed shows at its first poll is marked late. Stopped
-    or killed, the same command goes on where it was; `khabar feeds` shows how each feed is.
+    Busy feeds are asked often, quiet ones rarely, none more often than it wants (each at least every six hours). Where
+    a feed has only leads, the text comes from the article's page, if robots.txt lets us. What a feed shows at its first
+    poll is marked late. Stopped or killed, the same command goes on where it was; `khabar feeds` shows how each is.
 
     A sources file says whose feeds they are; id, names, country, kind (agency, outlet, aggregator), owner, timezone
     and group may be left out:

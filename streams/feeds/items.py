@@ -41,8 +41,5 @@ class Document:
     """A feed as it was at one poll."""
 
     items: list[Item]
-    title: str | None = None
-    link: str | None = None
-    language: str | None = None
     wishes: Wishes = Wishes()
     note: str | None = None  # what is wrong with it although it could be read

@@ -18,7 +18,7 @@ from defusedxml.ElementTree import iterparse
 
 from streams.feeds.errors import FeedFailed
 from streams.feeds.items import Document, Item, Wishes
-from streams.feeds.text import line, plain
+from streams.feeds.text import ILLEGAL, line, plain
 from streams.pages import decode
 
 __all__ = ["MOST_ITEMS", "parse"]
@@ -31,7 +31,6 @@ _TAGS = 20
 _ROOT = re.compile(r"<([A-Za-z_][\w.:-]*)")
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _ENTITY = re.compile(r"<!ENTITY", re.IGNORECASE)
-_IN_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _DAYS = {name.lower(): number for number, name in enumerate(calendar.day_name)}
 _PERIODS = {"hourly": 3600.0, "daily": 86_400.0, "weekly": 604_800.0, "monthly": 2_592_000.0, "yearly": 31_536_000.0}
 
@@ -44,7 +43,7 @@ def parse(body: bytes, url: str, charset: str | None = None) -> Document:
     What is malformed is read as far as it goes, and says so in `note`. Raises FeedFailed: `not-a-feed`, `malformed`
     (nothing could be read), `entities` (it declares XML entities, which no honest feed needs and bombs are made of).
     """
-    text = _IN_NO_XML.sub("", decode(body, charset)).lstrip("\ufeff \t\r\n")
+    text = ILLEGAL.sub("", decode(body, charset)).lstrip("\ufeff \t\r\n")
     if text.startswith("{"):
         return _json_feed(text, url)
     root = _ROOT.search(text)
@@ -87,9 +86,6 @@ def _rss_or_atom(text: str, url: str) -> Document:
         note = f"{len(found.entries):,} items, the first {MOST_ITEMS:,} are read"
     return Document(
         items=items,
-        title=line(feed.get("title")),
-        link=_http(feed.get("link"), url),
-        language=feed.get("language"),
         wishes=Wishes(
             ttl=_ttl(feed),
             skip_hours=tuple(sorted(hours)) if len(hours) < 24 else (),
@@ -103,8 +99,6 @@ def _entry(entry: Any, url: str) -> Item:
     contents = [plain(each.get("value")) for each in entry.get("content", []) if "text" in each.get("type", "text")]
     body = max((each for each in contents if each), key=len, default=None)
     lead = plain(entry.get("summary"))
-    if body is not None and (lead is None or len(lead) > len(body)):
-        lead = None if lead is None or lead == body else lead
     if lead == body:  # feedparser gives an only content as the summary, too
         lead = None
     parsed = entry.get("published_parsed") or entry.get("updated_parsed")
@@ -151,12 +145,7 @@ def _json_feed(text: str, url: str) -> Document:
     if not isinstance(found, dict) or not isinstance(found.get("items"), list):
         raise FeedFailed("not-a-feed", "it is JSON, but no JSON Feed: there is no list `items`")
     entries = [each for each in found["items"][:MOST_ITEMS] if isinstance(each, dict)]
-    return Document(
-        items=[_json_item(entry, url) for entry in entries],
-        title=line(_text(found.get("title"))),
-        link=_http(_text(found.get("home_page_url")), url),
-        language=_text(found.get("language")),
-    )
+    return Document(items=[_json_item(entry, url) for entry in entries])
 
 
 def _json_item(entry: dict[str, Any], url: str) -> Item:

@@ -1,4 +1,4 @@
-"""When to ask a feed again: often where news comes often, rarely where it does not, never sooner than it wants."""
+"""When to ask a feed again: often where news comes often, rarely where it does not, and as it wishes."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ import re
 import lxml.html
 from lxml import etree
 
-__all__ = ["line", "plain"]
+__all__ = ["ILLEGAL", "line", "plain"]
 
 _MARKUP = re.compile(r"<[a-zA-Z/!]|&(?:[a-zA-Z]{2,8}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _BLOCKS = frozenset(
     re.findall(
         r"\w+",
@@ -32,7 +32,7 @@ def plain(text: str | None) -> str | None:
         if not _MARKUP.search(text):
             break
         text = _unwrapped(text)
-    lines = (" ".join(each.split()) for each in _ILLEGAL.sub("", text).splitlines())
+    lines = (" ".join(each.split()) for each in ILLEGAL.sub("", text).splitlines())
     return "\n".join(each for each in lines if each) or None
 
 
@@ -45,7 +45,7 @@ def _unwrapped(text: str) -> str:
     if "<" not in text:
         return html.unescape(text)
     try:
-        root = lxml.html.document_fromstring(f"<html><body>{_ILLEGAL.sub('', text)}</body></html>")
+        root = lxml.html.document_fromstring(f"<html><body>{ILLEGAL.sub('', text)}</body></html>")
     except (etree.ParserError, ValueError):  # nothing but a comment
         return re.sub(r"<[^>]*>", " ", text)
     parts: list[str] = []

@@ -356,9 +356,6 @@ class Store:
         return int(self._database.execute(question).fetchone()[0] or 0)
 
 
-Looked = _Article | _Story
-
-
 def _read(value: bytes | None, kind: type[Any]) -> tuple[dict[str, Any], Any]:
     """The event as JSON has it, and what the store looks at; nothing of a key that was taken away."""
     if value is None:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from deploy import samples
-from schemas import EnrichedArticle, Story, decode
+from schemas import EnrichedArticle, Story, decode, parse_date
 
 RAIN = (
     "هطلت أمطار غزيرة على مدينة الوادي فجر الأحد وأغلقت السلطات المحلية ثلاثة طرق رئيسية، "
@@ -125,13 +125,14 @@ def test_undated_articles_are_refused_unless_a_date_is_given_for_all(archive: Pa
 def test_files_that_each_hold_one_outlet_give_the_stories_of_one_sorted_file(tmp_path: Path) -> None:
     with samples.paths(samples.ARTICLES) as (file,):
         found = [orjson.loads(line) for line in file.read_bytes().splitlines()]
+    in_order = sorted(found, key=lambda each: parse_date(each["published_at"], "published_at").us)
     outlets: dict[str, list[bytes]] = {}
-    for each in sorted(found, key=lambda each: str(each["published_at"]), reverse=True):
+    for each in reversed(in_order):
         outlets.setdefault(each["source"], []).append(orjson.dumps(each) + b"\n")
+    (tmp_path / "outlets").mkdir()
     for outlet, lines in outlets.items():
-        (tmp_path / "outlets").mkdir(exist_ok=True)
         (tmp_path / "outlets" / f"{outlet}.jsonl").write_bytes(b"".join(lines))
-    (tmp_path / "all.jsonl").write_bytes(b"".join(line for lines in outlets.values() for line in reversed(lines)))
+    (tmp_path / "all.jsonl").write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in in_order))
     results = []
     for given in ("outlets", "all.jsonl"):
         stories = tmp_path / f"{given}.stories"

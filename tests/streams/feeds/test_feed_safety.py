@@ -1,4 +1,4 @@
-"""Nothing that is fetched is trusted: each of these servers tries something, and each ends in the feed's health."""
+"""Nothing that is fetched is trusted: each of these servers tries something, and none gets anywhere."""
 
 import asyncio
 import contextlib
