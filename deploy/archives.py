@@ -13,7 +13,7 @@ from schemas.errors import Misconfigured
 if TYPE_CHECKING:
     from streams.archives import Archive
 
-__all__ = ["DateFrom", "Files", "From", "Map", "Preset", "PublishedAt", "Timezone", "To", "archive_of"]
+__all__ = ["DateFrom", "Files", "From", "Map", "Preset", "PublishedAt", "Timezone", "To", "archive_of", "no_record"]
 
 Files = Annotated[
     list[Path],
@@ -92,6 +92,12 @@ def archive_of(
             raise Misconfigured(f"--date-from {date_from} and --published-at {published_at} say the same; give one")
         published_at = date_from
     return Archive(files, FieldMap(names), Placing(bounds, zone, published_at), dated, assume_sorted)
+
+
+def no_record(archive: "Archive") -> Misconfigured:
+    """For a replay of nothing, which would only leave a lane behind."""
+    more = f" and {len(archive.files) - 1:,} more" if len(archive.files) > 1 else ""
+    return Misconfigured(f"there is no record in {archive.files[0]}{more}; give files with articles")
 
 
 def _zone(name: str) -> tzinfo:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from deploy.archives import no_record
 from schemas import FIRST, date_of, to_rfc3339
 from streams.archives import Archive, Placed, Report, Standing
 
@@ -75,6 +76,8 @@ def rehearse(archive: Archive, report: Report) -> Rehearsal:
                 reasons.append(record.reason)
         standing.done += 1
         report(standing)
+    if not standing.done:
+        raise no_record(archive)
     return found
 
 

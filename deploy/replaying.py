@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+import signal
 import unicodedata
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from xxhash import xxh3_64_intdigest
 
+from deploy.archives import no_record
 from deploy.console import say
 from deploy.worker import supervisor_of
-from schemas import FIRST, LAST, Lane, Misconfigured, to_rfc3339
+from schemas import FIRST, LAST, Lane, Misconfigured, date_of, to_rfc3339
 from streams import lanes
-from streams.archives import STDIN, Archive, Ordered, Report
+from streams.archives import STDIN, Archive, Ordered, Report, Standing
 from streams.lag import READS
 from streams.letters import causes, read_letters
 from streams.replay import follow, send, sent_up_to
 from streams.settings import Settings
 
-__all__ = ["check_lane", "lane_name", "outcome_of", "replay_archive", "speed_of"]
+__all__ = ["check_lane", "lane_name", "outcome_of", "replay_archive", "speed_of", "stopped_at"]
 
 
 def lane_name(files: Sequence[Path]) -> str:
@@ -92,8 +95,12 @@ async def replay_archive(
         return await _maybe_working(settings, follow(settings, report, patient=work), work)
     if after != FIRST:
         say(f"lane {settings.lane} has a part of it: going on from there")
-    with archive.sorted(after=after, report=report) as sorter:
+    with ExitStack() as opened:
+        with _interruptible():
+            sorter = opened.enter_context(archive.sorted(after=after, report=report))
         if not there:
+            if sorter.is_empty():
+                raise no_record(archive)
             await lanes.create(settings, wanted)
         return await _maybe_working(settings, _send_and_follow(settings, sorter, after, report, work, speed), work)
 
@@ -103,8 +110,32 @@ async def _send_and_follow(
 ) -> bool:
     sent = await send(settings, sorter, after, report, speed=speed)
     refused = f", {sorter.unplaced_count:,} of them only for dead letters" if sorter.unplaced_count else ""
-    say(f"everything was sent to lane {settings.lane}: {sent:,} records{refused}")
-    return await follow(settings, report, patient=work, records=sent if after == FIRST else None)
+    now = "" if after == FIRST else f", {sent:,} of them in this run"
+    say(f"everything was sent to lane {settings.lane}: {sorter.read_count:,} records{refused}{now}")
+    return await follow(settings, report, patient=work, records=sorter.read_count)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends what never gives the event loop its turn; asyncio's own handler waits for that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def stopped_at(told: Standing | None, lane: str) -> str:
+    """For whoever ended a replay by Ctrl-C, by what was told last: how far it is, and how it goes on."""
+    if told is None or told.phase == "reading":
+        return f"stopped before anything was sent to lane {lane}; the same command starts anew"
+    date = f" up to {to_rfc3339(date_of(told.reached))}" if told.reached not in (FIRST, LAST) else ""
+    if told.phase in ("sending", "waiting"):
+        of = f" of {told.total:,}" if told.total else ""
+        done = f"{told.done:,}{of} records were sent to lane {lane}{date}"
+    else:
+        done = f"everything was sent to lane {lane}" + (f", and is decided on{date}" if date else "")
+    return f"stopped: {done}; the same command goes on from there"
 
 
 @dataclass(frozen=True, slots=True)

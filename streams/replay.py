@@ -188,8 +188,8 @@ async def follow(settings: Settings, report: Report, *, patient: bool = False, r
     """Watch the stages until the end marks have passed deduplicate: the lane is drained, and True is returned.
 
     Returns False when a stage has had no worker for ten seconds, unless `patient`. A record that a stage is through
-    with counts a third in what is done of `records`; where nobody knows how many the lane has, its raw positions
-    count, progress marks with them.
+    with counts a third in what is done of `records`; where nobody knows how many the lane has (its raw positions are
+    those of progress marks, too), the decisions of the line count.
     """
     alone, standing = _Alone(), Standing("following")
     async with Lag(settings) as lag:
@@ -203,8 +203,10 @@ async def follow(settings: Settings, report: Report, *, patient: bool = False, r
                 standing.waiting = str(away)
             else:
                 standing.waiting = ""
-                standing.total = sum(ends["normalize"].values()) if records is None else records
-                standing.done = int(standing.total * _through(ends, standing.lag, progress))
+                if records is None:
+                    standing.done = progress.line + 1 if progress else 0
+                else:
+                    standing.total, standing.done = records, int(records * _through(ends, standing.lag, progress))
                 standing.reached = progress.passed if progress else FIRST
                 standing.unserved = alone.look(unserved)
             if standing.reached == LAST:

@@ -63,9 +63,10 @@ def replay(
     from deploy.console import say
     from deploy.progress import showing
     from deploy.rehearsal import rehearse
-    from deploy.replaying import check_lane, lane_name, outcome_of, replay_archive, speed_of
+    from deploy.replaying import check_lane, lane_name, outcome_of, replay_archive, speed_of, stopped_at
     from schemas import Unavailable
     from streams import lanes
+    from streams.archives import Standing
     from streams.settings import LOCAL_BROKER, Settings
 
     archive = archive_of(
@@ -76,6 +77,8 @@ def replay(
             rehearsal = rehearse(archive, report)
         for line in rehearsal.lines():
             typer.echo(line)
+        if not rehearsal.placed:
+            raise Unavailable("every record would be refused; --map says what the fields are called")
         return
     pace = speed_of(speed)
     name = lane or lane_name(files)
@@ -87,10 +90,20 @@ def replay(
     archive = archive_of(
         files, mapping, timezone, since, until, published_at, date_from, preset, assume_sorted=assume_sorted
     )
-    with showing() as report:
-        drained = asyncio.run(
-            replay_archive(settings, archive, Chain.shipped(settings.tagger).versions, report, work=work, speed=pace)
-        )
+    versions = Chain.shipped(settings.tagger).versions
+    told: Standing | None = None
+    try:
+        with showing() as report:
+
+            def remembering(standing: Standing) -> None:
+                nonlocal told
+                told = standing
+                report(standing)
+
+            drained = asyncio.run(replay_archive(settings, archive, versions, remembering, work=work, speed=pace))
+    except KeyboardInterrupt:
+        say(stopped_at(told, name))
+        raise
     at = "" if settings.broker == LOCAL_BROKER else f" --broker {settings.broker}"
     if not drained:
         say(f"nobody works on lane {name}; start the stages: khabar worker --lane {name}{at}")

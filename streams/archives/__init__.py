@@ -61,7 +61,7 @@ class Archive:
             for record in self.records():
                 if isinstance(record, Unplaced) or record.place > after:
                     sorter.add(record)
-                standing.done += 1
+                sorter.read_count = standing.done = standing.done + 1
                 report(standing)
             yield sorter
 

@@ -50,11 +50,12 @@ def check_files(files: Sequence[Path]) -> None:
 
 
 def read_files(files: Sequence[Path], date_from: DateFrom | None = None) -> Iterator[Line]:
-    """Yield the records of all files, those of a folder in the order of their names.
+    """Yield the records of all files, those of a folder in the order of their names; tell of files without any.
 
     Raises Misconfigured, which names the file and the line, where a file cannot be opened, or is broken.
     """
     for file in files:
+        empty: list[str] = []
         for each in _expand(file, tell=True):
             number = "0"
             try:
@@ -68,6 +69,10 @@ def read_files(files: Sequence[Path], date_from: DateFrom | None = None) -> Iter
                 raise Misconfigured(f"{each.name}: cannot be read after line {number}: {why}") from None
             except BROKEN as failed:
                 raise _broken(each, number, failed) from None
+            if number == "0":
+                empty.append(each.name)
+        if empty:
+            log.warning("%s: no record in %d files, such as %s", file, len(empty), empty[0])
 
 
 def _broken(file: _Input, number: str, failed: Exception) -> Misconfigured:

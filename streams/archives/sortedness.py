@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from schemas import FIRST, Misconfigured, date_of, to_rfc3339
 from streams.archives.placing import Placed, Unplaced
@@ -19,15 +20,23 @@ class Checked:
     """
 
     def __init__(self, records: Iterable[Placed | Unplaced], after: str = FIRST) -> None:
-        self._records, self._after = records, after
+        self._records, self._after = iter(records), after
+        self.read_count = 0
         self.placed_count = 0
         self.unplaced_count = 0
+
+    def is_empty(self) -> bool:
+        """Whether the archive has no record at all."""
+        first = list(islice(self._records, 1))
+        self._records = chain(first, self._records)
+        return not first
 
     def records(self) -> Iterator[Placed | Unplaced]:
         """Everything, once; raises Misconfigured at the first record that is dated before one that came before it."""
         held: list[Placed] = []
         since = date_of(self._after) if self._after else None
         for record in self._records:
+            self.read_count += 1
             if isinstance(record, Unplaced):
                 if since is None or (held and date_of(held[0].place) >= since):
                     self.unplaced_count += 1

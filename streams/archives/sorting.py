@@ -63,6 +63,7 @@ class Sorter:
         self._aside: list[Run] = []
         self._file = tempfile.TemporaryFile(prefix="khabar-", buffering=0)  # noqa: SIM115 - closed in __exit__
         self._end = 0
+        self.read_count = 0  # those that were sent before, and so are left out here, too
         self.placed_count = 0
         self.unplaced_count = 0
 
@@ -71,6 +72,10 @@ class Sorter:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+    def is_empty(self) -> bool:
+        """Whether the archive had no record at all."""
+        return not self.read_count
 
     def add(self, record: Placed | Unplaced) -> None:
         """Take one more record."""

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import app
+from schemas import Misconfigured
 
 ONE = {"outlet": "نداء الوادي", "head": "أمطار على الوادي", "text": "هطلت أمطار " * 40, "day": "2026-05-03"}
 MAP = [word for pair in ("source=outlet", "title=head", "body=text", "published_at=day") for word in ("--map", pair)]
@@ -65,10 +66,17 @@ def test_records_are_shown_as_they_would_be_sent_and_counted_by_what_would_becom
 
 def test_an_archive_of_which_nothing_can_be_sent_says_why(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("عنوان\nنص", "utf-8")
-    told = said(tmp_path, "--from", "2026-01-01").splitlines()
+    told = said(tmp_path, "--from", "2026-01-01", code=1).splitlines()
     assert told[:2] == ["1 records: 0 would be sent, 1 only for dead letters", "undated: 1"]
     assert "--date-from" in told[2]
     assert said(tmp_path, "--from", "2026-01-01", *DATES, "--date-from", "2026-05-01").count("}\n") == 1
+
+
+def test_an_archive_without_a_record_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\n\n")
+    done = CliRunner().invoke(app, ["replay", str(tmp_path / "a.jsonl"), "--dry-run"])
+    assert isinstance(done.exception, Misconfigured)
+    assert f"there is no record in {tmp_path / 'a.jsonl'}" in str(done.exception)
 
 
 def test_what_the_operator_has_to_mend_ends_it(archive: Path) -> None:

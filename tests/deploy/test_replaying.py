@@ -1,14 +1,20 @@
 """Which lane an archive goes to, and what is never replayed."""
 
+import asyncio
+import os
 import re
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.replaying import check_lane, lane_name, speed_of
-from schemas import Misconfigured
+from deploy.replaying import _interruptible, check_lane, lane_name, speed_of, stopped_at
+from schemas import Misconfigured, place_of
+from streams.archives import Standing
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,31 @@ def test_live_articles_and_stdin_are_never_replayed() -> None:
         check_lane("replay-a", [Path("-")])
     with pytest.raises(Misconfigured, match="name one with --lane"):
         lane_name([Path(".jsonl")])
+
+
+def test_ctrl_c_ends_a_reading_that_gives_nobody_else_a_turn() -> None:
+    async def read() -> None:
+        with _interruptible():
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+            time.sleep(10)  # noqa: ASYNC251 - that is what is tested
+
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(read())
+    assert time.monotonic() - begun < 5
+
+
+def test_whoever_ends_a_replay_hears_how_far_it_is() -> None:
+    place = place_of(1_777_600_000_000_000, canceled=False, value=b"")
+    says = {
+        "before anything was sent to lane a; the same command starts anew": Standing("reading", 40),
+        ": 500 of 8,000 records were sent to lane a up to 2026-05-01T01:46:40Z": Standing("waiting", 500, 8_000, place),
+        ": everything was sent to lane a, and is decided on up to 2026-05-01": Standing("following", 1, 9, place),
+        ": everything was sent to lane a; the same command goes on from there": Standing("following"),
+    }
+    assert stopped_at(None, "a") == "stopped " + next(iter(says))
+    for wanted, told in says.items():
+        assert stopped_at(told, "a").removeprefix("stopped").lstrip().startswith(wanted.lstrip())
 
 
 def test_a_speed_is_how_many_times_faster() -> None:

@@ -3,6 +3,8 @@
 import gzip
 import io
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -49,11 +51,44 @@ def test_a_mark_of_the_byte_order_is_no_part_of_the_first_line(tmp_path: Path) -
     assert [line.value for line in read_files([file])] == [b"{}", b"\xef\xbb\xbf{}"]
 
 
-def test_a_packed_file_that_ends_early_names_the_last_whole_line(tmp_path: Path) -> None:
+def test_a_packed_file_that_ends_early_gives_what_there_is_and_names_the_last_whole_line(tmp_path: Path) -> None:
     file = tmp_path / "cut.jsonl.gz"
-    file.write_bytes(gzip.compress(b"1\n2\n")[:-6])
-    with pytest.raises(Misconfigured, match=r"cut\.jsonl\.gz: the compression is broken after line"):
+    file.write_bytes(gzip.compress(b"1\n2\n3")[:-6])
+    found = []
+    with pytest.raises(
+        Misconfigured, match=r"cut\.jsonl\.gz: the compression is broken after line 2 \(Compressed file"
+    ):
+        found += [line.value for line in read_files([file])]
+    file.write_bytes(gzip.compress(b"1\n2\n3")[:9])
+    with pytest.raises(Misconfigured, match=r"broken after line 0"):
         list(read_files([file]))
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst", "bz2", "xz"])
+@pytest.mark.parametrize("content", [bytes(range(200, 256)), b'{"title":"x"}\n', b""])
+def test_what_is_named_as_packed_and_is_not_is_refused(tmp_path: Path, ending: str, content: bytes) -> None:
+    file = tmp_path / f"noise.jsonl.{ending}"
+    file.write_bytes(content)
+    with pytest.raises(Misconfigured, match=rf"noise\.jsonl\.{ending} is named \.{ending}, and no packed file begins"):
+        list(read_files([file]))
+
+
+def test_an_archive_of_files_is_to_be_unpacked_first(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"{}\n" * 1000)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        packed.write(tmp_path / "a.jsonl")
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "a.jsonl")
+    for name, kind in (("a.zip", "zip"), ("a.tar.gz", "tar")):
+        with pytest.raises(Misconfigured, match=rf"{name} is a {kind} file; unpack it"):
+            list(read_files([tmp_path / name]))
+
+
+def test_files_without_a_record_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name, content in {"a": b"", "b": b"{}\n", "c": b"\n \n"}.items():
+        (tmp_path / f"{name}.jsonl").write_bytes(content)
+    assert len(list(read_files([tmp_path]))) == 1
+    assert "no record in 2 files, such as a.jsonl" in caplog.text
 
 
 def test_a_packed_file_whose_sum_is_wrong_is_refused(tmp_path: Path) -> None:
