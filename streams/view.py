@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
-from schemas import Alert, EnrichedArticle, Refused, Trend, Unavailable, decode, encode, from_rfc3339
+from schemas import Alert, EnrichedArticle, Event, Refused, Trend, Unavailable, decode, encode, from_rfc3339
 from streams import driver
 from streams.delivery import Output, transact
 from streams.fenced import FencedStage
@@ -33,7 +33,7 @@ __all__ = ["Begin", "View", "ViewStage", "Wants"]
 
 log = logging.getLogger(__name__)
 
-_LEARNED_AT_ONCE = 500  # past articles that are read before the view learns them, in a thread
+_LEARNED_AT_ONCE = 500  # past records that are read before the view learns them, in a thread
 _LOOK_S = 1.0  # how often it is noticed, while nothing comes, that the end of the topic holds no article
 
 Said = Trend | Alert
@@ -42,6 +42,9 @@ Said = Trend | Alert
 class View(Protocol):
     """The core of such a stage."""
 
+    def recall(self, said: Any) -> None:
+        """Take what it said in an earlier life; comes before all else."""
+
     def learn(self, event: EnrichedArticle) -> None:
         """Take an event of which everything was said already."""
 
@@ -49,18 +52,19 @@ class View(Protocol):
         """Take the next event in line: what is to be said of it."""
 
 
-Begin = Callable[[frozenset[str]], View]
+Begin = Callable[[], View]
 
 
 class Wants(NamedTuple):
     """What a view wants of its stage.
 
-    To be restored from the articles of the last `reach_us` of the line; to be begun with the keys of what it `said`;
-    to see of a live lane only what comes after its first start (`from_now`); to send nothing for `pause_s` after that.
+    To be restored from the articles of the last `reach_us` of the line, and from what it said in the last `said_us` of
+    it (None: ever); to see of a live lane only what comes after its first start (`from_now`); to send nothing for
+    `pause_s` after that.
     """
 
     reach_us: int
-    said: bool = False
+    said_us: int | None = None
     from_now: bool = False
     pause_s: float = 0.0
 
@@ -150,40 +154,44 @@ class ViewStage(FencedStage):
             since = await first_since(self.settings, EnrichedArticle, begun_us)
             bounds = bounds._replace(committed=bounds.end if since is None else since)
         position = start_of(partition, bounds)
-        view = await asyncio.to_thread(begin, await self._said() if wants.said else frozenset())
-        if position > bounds.first:
-            await self._restore(view, position, wants.reach_us)
+        view = await asyncio.to_thread(begin)
+        clock_us = await self._clock_us(position)
+        await self._read(self.writes, view.recall, clock_us, wants.said_us)
+        await self._read(EnrichedArticle, view.learn, clock_us, wants.reach_us, before=position)
         self._tenure = _Tenure(partition, self.consumer.generation, producer, view, position)
         return {partition: position}
 
-    async def _said(self) -> frozenset[str]:
-        """The keys of what this stage has written, as far back as the topic keeps it."""
-        async with aclosing(read_topic(self.settings, self.writes)) as records:
-            return frozenset([record.key.decode() async for record in records if record.key is not None])
-
-    async def _restore(self, view: View, position: int, reach_us: int) -> None:
-        """Have the view learn the articles before that offset.
-
-        Of a live lane only what was written since the time that the view reaches back to; of a replay all, since it may
-        have written years in a minute.
-        """
-        start = None
+    async def _clock_us(self, position: int) -> int | None:
+        """The time of the line before that offset; of a replay None, since it may have written years in a minute."""
         last = await newest(self.settings, EnrichedArticle, before=position)
         if self.lane.kind == "live" and last is not None:
-            with suppress(Refused):  # then all is read
-                clock_us = from_rfc3339(decode(EnrichedArticle, last.value or b"").seen_at)
-                since = await first_since(self.settings, EnrichedArticle, clock_us - reach_us - SKEW_US)
-                start = None if since is None else {0: since}
+            with suppress(Refused):
+                return from_rfc3339(decode(EnrichedArticle, last.value or b"").seen_at)
+        return None
+
+    async def _read(
+        self,
+        kind: type[Event],
+        learn: Callable[[Any], None],
+        clock_us: int | None,
+        reach_us: int | None,
+        before: int | None = None,
+    ) -> None:
+        """Have the view learn what was written since so long before that time, or ever where one is None."""
+        start = None
+        if clock_us is not None and reach_us is not None:
+            since = await first_since(self.settings, kind, clock_us - reach_us - SKEW_US)
+            start = None if since is None else {0: since}
         some: list[Record] = []
-        async with aclosing(read_topic(self.settings, EnrichedArticle, start=start)) as records:
+        async with aclosing(read_topic(self.settings, kind, start=start)) as records:
             async for record in records:
-                if record.offset >= position:
+                if before is not None and record.offset >= before:
                     break
                 some.append(record)
                 if len(some) == _LEARNED_AT_ONCE:
-                    await asyncio.to_thread(_learn, view, some)
+                    await asyncio.to_thread(_learn, kind, learn, some)
                     some = []
-        await asyncio.to_thread(_learn, view, some)
+        await asyncio.to_thread(_learn, kind, learn, some)
 
     # What arrives, and what is said of it.
 
@@ -259,16 +267,16 @@ def _take(view: View, records: list[Record]) -> tuple[dict[str, Said], Counter[s
     return said, outcomes
 
 
-def _learn(view: View, records: list[Record]) -> None:
+def _learn(kind: type[Event], learn: Callable[[Any], None], records: list[Record]) -> None:
     for record in records:
         try:
-            view.learn(decode(EnrichedArticle, record.value or b""))
+            learn(decode(kind, record.value or b""))
         except Exception as error:
             _passed_over(record, error)
 
 
 def _passed_over(record: Record, error: Exception) -> str:
-    """The outcome of a record that is no article of ours, or that a core fails on; raises the process's own trouble.
+    """The outcome of a record that is none of ours, or that a core fails on; raises the process's own trouble.
 
     The log tells of it. It is no dead letter: those are of articles that got no further, and count as such.
     """

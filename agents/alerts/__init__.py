@@ -10,7 +10,7 @@ called متصاعد; عاجل is the outlet's word, and stands where the outlet 
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -26,6 +26,8 @@ __all__ = ["Alerts", "reach_us"]
 _MINUTE_US = 60_000_000
 # Alerts remembered, the earliest let go first: years of them, at some 150 bytes each.
 REMEMBERED = 1_000_000
+# Articles held at most for each rule with growth, the earliest let go first: more than a day brings, some 0.5 KB each.
+HELD = 100_000
 _LONGEST_HEADLINE = 300  # code points
 _VOWELS = "[\u0640\u064b-\u0652]*"  # and tatweel
 _BREAKING = re.compile(r"\W*" + "".join(letter + _VOWELS for letter in "عاجل") + r"(?![^\W_])")
@@ -37,19 +39,22 @@ def reach_us(rules: Iterable[Rule]) -> int:
 
 
 class Alerts:
-    """A value that learns: what it says follows from the line, the rules, and the ids of what it `said` before.
+    """A value that learns: what it says follows from the line, the rules, and what it said before.
 
     Time is the line's: the latest `seen_at` so far.
     """
 
-    def __init__(self, rules: Sequence[Rule], words: Words, said: Iterable[str] = ()) -> None:
+    def __init__(self, rules: Sequence[Rule], words: Words) -> None:
         self._rules, self._words = rules, words
-        self._said: dict[str, None] = {}
-        self._in_line: deque[str] = deque()
+        self._said: OrderedDict[str, None] = OrderedDict()  # by id, the earliest first
         self._growing = [_Growing(rule.growth) if rule.growth is not None else None for rule in rules]
         self._clock_us = -(1 << 62)
-        for each in sorted(said):
-            self._remember(each)
+
+    def recall(self, said: Alert) -> None:
+        """Take an alert that is out, so that it is not raised again."""
+        self._said[said.id] = None
+        if len(self._said) > REMEMBERED:
+            self._said.popitem(last=False)
 
     def learn(self, event: EnrichedArticle) -> None:
         """Take an event of which the newsroom was told, or was not to be told: rules may be newer."""
@@ -59,7 +64,7 @@ class Alerts:
         """The alerts that this article raises."""
         alerts = [self._alert(rule, event, sources) for rule, sources in self._met(event)]
         for alert in alerts:
-            self._remember(alert.id)
+            self.recall(alert)
         return alerts
 
     def _met(self, event: EnrichedArticle) -> list[tuple[Rule, int]]:
@@ -88,18 +93,12 @@ class Alerts:
                 found.append((rule, sources))
         return found
 
-    def _remember(self, alert_id: str) -> None:
-        self._said[alert_id] = None
-        self._in_line.append(alert_id)
-        if len(self._in_line) > REMEMBERED:
-            del self._said[self._in_line.popleft()]
-
     def _alert(self, rule: Rule, event: EnrichedArticle, sources: int) -> Alert:
         assert event.story is not None  # noqa: S101 - only such articles meet rules
         headline = _headline(event)
         return Alert(
             id=_id(rule, event.story.id), rule=rule.name, kind=rule.kind, text=_text(rule, headline, sources),
-            breaking=_BREAKING.match(event.title or "") is not None, burst=rule.growth is not None,
+            breaking=_BREAKING.match(headline or "") is not None, burst=rule.growth is not None,
             story=event.story.id, article=event.id, headline=headline, source=event.source, sources=sources,
             at=event.seen_at, line=event.lines[-1].line,
         )  # fmt: skip
@@ -116,7 +115,8 @@ class _Growing:
 
     def add(self, article: str, story: str, source: str, clock_us: int) -> int:
         """Take an article that is not held; returns how many sources its story has now."""
-        while self.in_line and self.in_line[0][0] <= clock_us - self.growth.minutes * _MINUTE_US:
+        since_us = clock_us - self.growth.minutes * _MINUTE_US
+        while self.in_line and (self.in_line[0][0] <= since_us or len(self.in_line) >= HELD):
             at_us, old = self.in_line.popleft()
             if self.articles.get(old, (None, ""))[0] == at_us:
                 self.drop(old)

@@ -20,5 +20,4 @@ async def alerts(records: Records) -> None:
         rules = read_rules(app.settings.rules, words)
     except Misconfigured as wrong:
         app.fail(wrong)
-    wants = Wants(reach_us=reach_us(rules), said=True, from_now=True)
-    await app.each_article(records, lambda said: Alerts(rules, words, said), wants)
+    await app.each_article(records, lambda: Alerts(rules, words), Wants(reach_us=reach_us(rules), from_now=True))

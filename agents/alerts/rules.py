@@ -37,6 +37,8 @@ __all__ = ["Growth", "Rule", "parse_rules", "read_rules"]
 # A day: longer than what is called sudden, and all of it is read again at a restart.
 _LONGEST_MINUTES = 24 * 60
 _LONGEST_NAME = 200  # code points; it stands in every alert
+_Text = Annotated[str, msgspec.Meta(pattern=r"\S")]
+_Texts = _Text | Annotated[list[_Text], msgspec.Meta(min_length=1)]
 _ID = re.compile(r"[a-z]+:.+")
 _AT = re.compile(r"(?P<what>.*) - at `\$\.?(?P<path>[^`]*)`$")
 
@@ -51,10 +53,10 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule as the file has it."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_NAME)]
-    entity: str | list[str] | None = None
+    name: Annotated[_Text, msgspec.Meta(max_length=_LONGEST_NAME)]
+    entity: _Texts | None = None
     words: str | None = None
-    source: str | list[str] | None = None
+    source: _Texts | None = None
     growth: Growth | None = None
 
 
@@ -87,7 +89,7 @@ class Rule:
 def read_rules(path: Path, words: Words) -> list[Rule]:
     """The rules of a file; raises Misconfigured, naming file, rule and field."""
     try:
-        text = path.expanduser().read_text("utf-8")
+        text = path.expanduser().read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as bad:
         why = bad.strerror if isinstance(bad, OSError) else f"it is not UTF-8 ({bad.reason})"
         raise Misconfigured(f"the rules {path} cannot be read: {why}") from None
@@ -135,7 +137,7 @@ def _rule(table: Any, words: Words, where: str) -> Rule:
 
 
 def _several(value: str | list[str] | None) -> list[str] | None:
-    return [value] if isinstance(value, str) else value
+    return [each.strip() for each in ([value] if isinstance(value, str) else value)] if value else None
 
 
 def _entity(value: str) -> str:

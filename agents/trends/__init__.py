@@ -18,16 +18,19 @@ from agents.deduplicate.memory import microseconds, things
 from agents.trends.unusual import unusual
 from schemas import EnrichedArticle, Label, Trend, TrendWindow, to_rfc3339
 
-__all__ = ["REACH_US", "Trends"]
+__all__ = ["REACH_US", "SAID_US", "Trends"]
 
 _HOUR_US = 3_600_000_000
 _WINDOWS: tuple[tuple[TrendWindow, int], ...] = (("1h", _HOUR_US), ("24h", 24 * _HOUR_US))  # the longest comes last
+_NAMES = [name for name, _ in _WINDOWS]
 # A week: every day of it is in what is expected, and a name that stays in the news becomes usual.
 _PAST_US = 7 * 24 * _HOUR_US
+# How far back a trend may say that there are articles.
+SAID_US = _WINDOWS[-1][1]
 # How far back an article still counts, so how far back of the line the memory is to be rebuilt from.
-REACH_US = _WINDOWS[-1][1] + _PAST_US
+REACH_US = SAID_US + _PAST_US
 # Articles held at most, the earliest let go first, should an archive put years into these eight days. One takes
-# 1.5 KB (ANT, 9 things an article).
+# 1.5 KB (ANT, 9 things an article). Of what was replaced as many again are kept, without what they named.
 HELD = 400_000
 _REPRINTS = frozenset(("copy", "near-copy", "contained"))
 # Code points of a name, which is as long as whoever wrote the text pleases.
@@ -47,13 +50,28 @@ class Trends:
         self._parts: dict[str, _Part] = {}  # by article
         self._things: dict[str, _Thing] = {}
         self._before: dict[tuple[_Thing, int], _Counts] = {}  # of what the event in hand has touched
+        self._recalled: dict[str, Trend] = {}  # by key, until the first event is taken
 
     def __len__(self) -> int:
         return len(self._parts)
 
+    def recall(self, said: Trend) -> None:
+        """Take a trend that is out, later ones last; what memory has otherwise is said with the first event taken.
+
+        Compaction may have taken the version of an article that a trend counts, so that nothing takes it back.
+        """
+        if said.articles:
+            self._recalled[said.key] = said
+        else:
+            self._recalled.pop(said.key, None)
+
     def take(self, event: EnrichedArticle) -> list[Trend]:
         """The trends that are now others than before, as they are at this place in line."""
         self.learn(event)
+        while self._recalled:
+            _, said = self._recalled.popitem()
+            thing = self._things.get(said.entity) or _Thing(id=said.entity, name=said.name, label=said.label)
+            self._before[thing, _NAMES.index(said.window)] = _Counts(said.articles, said.stories, said.texts)
         bounds = [(to_rfc3339(self._clock_us - window.us), to_rfc3339(self._clock_us)) for window in self._windows]
         return [
             self._trend(thing, number, *bounds[number])
@@ -77,10 +95,14 @@ class Trends:
             self._drop(old)
         while len(self._parts) > HELD:
             self._drop(self._oldest())
+        for window in self._windows:
+            if len(window.now) + len(window.past) > 2 * HELD:
+                window.now = deque(part for part in window.now if part.counts)
+                window.past = deque(part for part in window.past if part.counts)
 
     def standing(self, name: TrendWindow) -> list[tuple[int, int, int, int]]:
         """What agents.trends.unusual is asked of each thing in memory: texts in the window and before, each of all."""
-        number = [each for each, _ in _WINDOWS].index(name)
+        number = _NAMES.index(name)
         window, tallies = self._windows[number], (thing.tallies[number] for thing in self._things.values())
         return [(each.texts, window.texts, each.past, window.past_texts) for each in tallies]
 

@@ -54,7 +54,7 @@ class World:
         """Do the job while the stage runs, until that offset is acknowledged."""
         records = cast(Any, SimpleNamespace(channel=SimpleNamespace(queue=asyncio.Queue())))
         wants = Wants(reach_us=0, pause_s=pause_s)
-        running = asyncio.create_task(self.stage.each_article(records, lambda _: Trends(), wants))
+        running = asyncio.create_task(self.stage.each_article(records, Trends, wants))
         await asyncio.sleep(0)
         await job()
         async with asyncio.timeout(5):

@@ -32,7 +32,7 @@ growth = { sources = 3, minutes = 30 }
 
 def test_a_file_of_rules_is_read(words: Words, tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
-    path.write_text(GOOD, "utf-8")
+    path.write_text(GOOD, "utf-8-sig")  # as some editors begin a file
     assert [(rule.name, rule.kind) for rule in read_rules(path, words)] == [
         ("القصر", "words"),
         ("سورية", "entity"),
@@ -50,6 +50,8 @@ def test_a_file_of_rules_is_read(words: Words, tmp_path: Path) -> None:
         ("[[rule]]\nname = 'x'", "rule 1 .x. asks for nothing; give entity, words, source or growth"),
         ("[[rule]]\nname = 'x'\nword = 'جسر'", "rule 1: Object contains unknown field word"),
         ("[[rule]]\nname = 'x'\nwords = '…'", "rule 1, words: there is no word to look for"),
+        ("[[rule]]\nname = 'x'\nsource = []", "rule 1, source: Expected array of length >= 1"),
+        ("[[rule]]\nname = 'x'\nentity = ['a', ' ']", r"rule 1, entity\[1\]: Expected str matching regex"),
         ("[[rule]]\nname = 'x'\nsource = 5", "rule 1, source: Expected str | array | null, got int"),
         ("[[rule]]\nname = 'x'\ngrowth = {sources = 1, minutes = 5}", "rule 1, growth.sources: Expected int >= 2"),
         (

@@ -98,10 +98,12 @@ def test_what_was_canceled_meanwhile_lets_no_story_grow(enriched: Enriched) -> N
         ("جسر عاجل", False),
         ("عاجلا أم آجلا جسر", False),
         ("العاجل من أخبار الجسر جسر", False),
+        ("عاجلة: جسر", False),
+        ("غير عاجل: جسر", False),
     ],
 )
 def test_only_the_outlet_says_that_it_is_urgent(enriched: Enriched, title: str, breaking: bool) -> None:
-    (alert,) = said(BRIDGE, [enriched(0, title=title)])
+    (alert,) = said(BRIDGE, [enriched(0, title=title, body="عاجل: جسر" if not breaking else "جسر")])
     assert alert.breaking is breaking
     assert alert.text == f"الجسر: {title}"
 
@@ -115,15 +117,36 @@ def test_numbers_of_things_are_said_as_arabic_says_them(enriched: Enriched) -> N
 
 
 def test_an_article_without_a_title_is_told_by_its_text(enriched: Enriched) -> None:
-    (alert,) = said(BRIDGE, [enriched(0, title=None, body="جسر " * 1000)])
+    (alert,) = said(BRIDGE, [enriched(0, title=None, body="عاجل: " + "جسر " * 1000)])
     assert alert.headline is not None
     assert len(alert.headline) <= 300
+    assert alert.breaking, "these are the outlet's first words"
 
 
 def test_memory_of_what_was_said_is_bounded(enriched: Enriched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agents.alerts, "REMEMBERED", 2)
     line = [enriched(n, f"a{n}", story=story) for n, story in enumerate(("s", "t", "t", "u", "u", "s"))]
-    assert [alert.story for alert in said(BRIDGE, line)] == ["s", "t", "u", "s"]
+    found = said(BRIDGE, line)
+    assert [alert.story for alert in found] == ["s", "t", "u", "s"]
+    alerts = Alerts(rules_of(BRIDGE), WORDS)
+    for alert in found[:3]:
+        alerts.recall(alert)
+    assert [alert.story for event in line[1:] for alert in alerts.take(event)] == ["s"], "after a restart as before it"
+
+
+def test_what_grows_is_held_within_bounds(enriched: Enriched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents.alerts, "HELD", 2)
+    crowd = [enriched(1 + n, f"b{n}", story=f"t{n}") for n in range(2)]
+    line = [
+        enriched(0, source="a.example"),
+        *crowd,
+        enriched(8, "c", source="b.example"),
+        enriched(9, "d", source="c.example"),
+    ]
+    assert said(GROWS, line) == []
+    assert len(said(GROWS, [line[0], *line[3:]])) == 0
+    monkeypatch.setattr(agents.alerts, "HELD", 3)
+    assert len(said(GROWS, [line[0], *line[3:]])) == 1
 
 
 @st.composite
@@ -162,7 +185,9 @@ def test_killed_anywhere_nothing_is_lost_and_nothing_told_twice(
     acknowledged = 0
     for taken, unacknowledged in [*lives, (len(line), 0)]:
         clock = max((from_rfc3339(event.seen_at) for event in line[:acknowledged]), default=0)
-        alerts = Alerts(rules, WORDS, [alert.id for alert in topic])
+        alerts = Alerts(rules, WORDS)
+        for alert in topic:
+            alerts.recall(alert)
         for event in line[:acknowledged]:
             if from_rfc3339(event.seen_at) >= clock - reach_us(rules):
                 alerts.learn(event)

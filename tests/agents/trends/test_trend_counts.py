@@ -1,5 +1,6 @@
 """What is counted, for how long, and that the last values are a function of the line however it came."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -92,6 +93,28 @@ def test_a_flood_lets_the_earliest_go_first(enriched: Enriched, monkeypatch: pyt
     }
 
 
+def test_what_was_replaced_takes_no_more_room_than_what_counts(
+    enriched: Enriched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agents.trends, "HELD", 3)
+    for name in ("a{}", "a"):  # a flood within the hour; one article revised without end, behind one that stays
+        trends = Trends()
+        trends.learn(enriched(0, "old"))
+        for number in range(1, 50):
+            trends.learn(enriched(number, name.format(number), names=["ليلى"]))
+            assert max(len(window.now) + len(window.past) for window in trends._windows) <= 6
+
+
+def test_what_compaction_took_before_it_was_taken_back_is_said_to_be_gone(enriched: Enriched) -> None:
+    said = Trends().take(enriched(0, names=["ليلى"]))
+    trends = Trends()  # the first version is gone from the topic, and the second was not yet taken
+    for trend in said:
+        trends.recall(trend)
+    now = {trend.key: trend.articles for trend in trends.take(enriched(1, names=["سامر"]))}
+    assert now == {"kh:ليلى,1h": 0, "kh:ليلى,24h": 0, "kh:سامر,1h": 1, "kh:سامر,24h": 1}
+    assert trends.take(enriched(2, "b")) == [], "and once only"
+
+
 def test_a_name_rises_above_its_own_past(enriched: Enriched) -> None:
     week = [enriched(n, f"a{n}", names=["دائم"], story=f"s{n}", seen=at(n)) for n in range(24 * 8)]
     now = [
@@ -174,18 +197,45 @@ def test_killed_and_restored_anywhere_the_last_values_are_the_same(
     cuts = data.draw(st.lists(st.integers(0, len(line)), max_size=4).map(sorted), "restarts after")
     said: dict[str, Trend] = {}
     for begin, end in zip([0, *cuts], [*cuts, len(line)], strict=True):
-        killed = restored(line[:begin])
+        killed = restored(line[:begin], said)
         for event in line[begin : data.draw(st.integers(begin, end), "said, not acknowledged")]:
             said |= {trend.key: trend for trend in killed.take(event)}
-        trends = restored(line[:begin])
+        trends = restored(line[:begin], said)
         for event in line[begin:end]:
             said |= {trend.key: trend for trend in trends.take(event)}
     assert said == last(line)
 
 
-def restored(line: list[EnrichedArticle]) -> Trends:
+VERSIONS = st.tuples(st.sampled_from("ab"), st.lists(st.sampled_from(NAMES), unique=True), st.sampled_from((0.0, 0.4)))
+
+
+@given(st.lists(VERSIONS, min_size=2, max_size=12), st.data())
+def test_whatever_compaction_takes_while_nobody_counts_the_last_counts_are_the_same(
+    enriched: Enriched, made: list[tuple[str, list[str], float]], data: st.DataObject
+) -> None:
+    clocks = list(itertools.accumulate(hours for _, _, hours in made))
+    line = [enriched(n, name, names=names, seen=at(clocks[n])) for n, (name, names, _) in enumerate(made)]
+    said: dict[str, Trend] = {}
+    left = line
+    cuts = data.draw(st.lists(st.integers(1, len(line) - 1), min_size=1, max_size=3).map(sorted), "restarts after")
+    for begin, end in zip([0, *cuts], [*cuts, len(line)], strict=True):
+        cleaned = data.draw(st.integers(begin, len(line)), "compacted up to")
+        newest = {event.id: event for event in line[:cleaned]}
+        left = [event for event in left if event.lines[0].line >= cleaned or event is newest[event.id]]
+        trends = restored([event for event in left if event.lines[0].line < begin], said)
+        for event in left:
+            if begin <= event.lines[0].line < end:
+                said |= {trend.key: trend for trend in trends.take(event)}
+    counted = {key: counts[:3] for key, counts in defined(line).items() if counts[0]}
+    found = {key: (trend.articles, trend.stories, trend.texts) for key, trend in said.items() if trend.articles}
+    assert found == counted
+
+
+def restored(line: list[EnrichedArticle], said: dict[str, Trend]) -> Trends:
     """As the stage restores it: from what is within reach, and a little more."""
     trends = Trends()
+    for trend in said.values():
+        trends.recall(trend)
     clock = max((from_rfc3339(event.seen_at) for event in line), default=0)
     for event in line:
         if from_rfc3339(event.seen_at) > clock - REACH_US - HOUR_US:
