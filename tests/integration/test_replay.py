@@ -270,6 +270,17 @@ async def test_a_wrong_map_leaves_no_lane_behind(settings: Settings, make: Calla
     assert await lanes.find(settings) is None
 
 
+@pytest.mark.parametrize("assume_sorted", [False, True])
+async def test_an_archive_without_a_record_leaves_no_lane_behind(
+    settings: Settings, tmp_path: Path, assume_sorted: bool
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\n")
+    nothing = Archive([tmp_path / "a.jsonl"], FieldMap({}), Placing(BOUNDS), assume_sorted=assume_sorted)
+    with pytest.raises(Misconfigured, match=r"there is no record in .*a\.jsonl"):
+        await replay_archive(settings, nothing, VERSIONS, lambda _: None)
+    assert await lanes.find(settings) is None
+
+
 async def test_a_replay_waits_for_normalize_and_tag_and_never_for_deduplicate(
     settings: Settings, make: Callable[..., Archive], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,6 +352,13 @@ def test_the_command_that_was_killed_goes_on_when_it_is_given_again(settings: Se
         first.send_signal(signal.SIGKILL)
     reached = asyncio.run(sent_up_to(settings))
     assert "" < reached < LAST
+    with subprocess.Popen([*command, "--work"], stderr=subprocess.PIPE, text=True, env=environment) as stopped:
+        assert stopped.stderr
+        next(line for line in stopped.stderr if '"phase": "sending"' in line)
+        stopped.send_signal(signal.SIGINT)
+        assert f"records were sent to lane {settings.lane} up to 2015-07-2" in (last := stopped.stderr.read())
+        assert "the same command goes on from there" in last
+    assert stopped.returncode == 130
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as second:
         started = time.monotonic()
         while asyncio.run(sent_up_to(settings)) != LAST:
@@ -348,7 +366,11 @@ def test_the_command_that_was_killed_goes_on_when_it_is_given_again(settings: Se
             assert time.monotonic() - started < 60
         second.send_signal(signal.SIGINT)
         assert second.stderr
-        assert f"lane {settings.lane} has a part of it: going on from there" in second.stderr.read()
+        rest = second.stderr.read()
+        assert f"lane {settings.lane} has a part of it: going on from there" in rest
+        assert f"everything was sent to lane {settings.lane}: 8,000 records, " in rest
+        followed = [orjson.loads(line)["total"] for line in rest.splitlines() if '"phase": "following"' in line]
+        assert set(followed) <= {0, 8_000}  # 0 before it has asked
     assert second.returncode in (130, 0)  # 0 where it had seen by then that nobody works on the lane
     sent = asyncio.run(sent_in(settings))
     assert_marks_hold(sent)
