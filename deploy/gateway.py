@@ -30,7 +30,7 @@ def parts_of(settings: Settings, registry: CollectorRegistry) -> list[Part]:
         Atom(stores, sources, words),
         Streams(settings, sources, words, registry),
         Push(settings, lambda article: identify(article).id, registry),
-        Verdicts(settings),
+        Verdicts(settings, stores),
         Standing(settings, feed_health),
         Page(),
     ]

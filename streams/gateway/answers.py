@@ -14,7 +14,7 @@ from starlette.responses import Response
 from xxhash import xxh3_64_hexdigest
 
 from schemas import Unavailable
-from streams.gateway.problem import Problem
+from streams.gateway.problem import Problem, wrong_parameter
 from streams.gateway.questions import Key, Page
 from streams.gateway.stores import Stores
 
@@ -47,7 +47,9 @@ def known(request: Request, names: Collection[str]) -> None:
     """Raise Problem 400 for a parameter that means nothing here: it would be passed over in silence."""
     for name in request.query_params:
         if name not in names and name not in _EVERYWHERE:
-            raise _wrong(name[:60], f"{name[:60]!r} means nothing here; take {', '.join(sorted({*names, 'lane'}))}")
+            raise wrong_parameter(
+                name[:60], f"{name[:60]!r} means nothing here; take {', '.join(sorted({*names, 'lane'}))}"
+            )
 
 
 def choice(request: Request, name: str, choices: tuple[str, ...]) -> str:
@@ -58,7 +60,7 @@ def choice(request: Request, name: str, choices: tuple[str, ...]) -> str:
 def chosen(name: str, value: str, choices: tuple[str, ...]) -> str:
     """The value, if it is one of these; raises Problem 400."""
     if value not in choices:
-        raise _wrong(name, f"{name} is {value[:60]!r}; give one of {', '.join(choices)}")
+        raise wrong_parameter(name, f"{name} is {value[:60]!r}; give one of {', '.join(choices)}")
     return value
 
 
@@ -66,7 +68,7 @@ def limit_of(request: Request, default: int = _FEW) -> int:
     """How many things the page may hold; raises Problem 400."""
     given = request.query_params.get("limit", str(default))
     if not (given.isascii() and given.isdigit() and len(given) < 10 and 1 <= int(given) <= MOST):
-        raise _wrong("limit", f"limit is {given[:60]!r}; give 1 to {MOST}")
+        raise wrong_parameter("limit", f"limit is {given[:60]!r}; give 1 to {MOST}")
     return int(given)
 
 
@@ -92,7 +94,7 @@ def cursor(request: Request, kind: str, shape: str) -> Key | None:
         if name != kind or [type(each) for each in key] != types:
             raise ValueError
     except (ValueError, TypeError, binascii.Error):
-        raise _wrong(
+        raise wrong_parameter(
             "cursor", "cursor is none of this look-up; give `next` of the page before, and the same sort"
         ) from None
     return tuple(key)
@@ -130,7 +132,3 @@ def tagged(request: Request, body: bytes, same: bytes, media_type: str = "applic
 def missing(what: str, id_: str) -> Problem:
     """404 for an id that the store does not have."""
     return Problem(404, f"there is no {what} {id_[:100]!r} in this lane, or it is older than what is kept")
-
-
-def _wrong(parameter: str, detail: str) -> Problem:
-    return Problem(400, detail, errors=[{"parameter": parameter, "detail": detail}])

@@ -1,4 +1,4 @@
-"""Takes what readers say of a story, and writes it to the feedback topic: nothing else changes by it."""
+"""Takes what readers say of a story that there is, and writes it to the feedback topic: nothing else changes by it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from sqlite3 import Connection
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -17,10 +18,14 @@ from starlette.routing import Route
 from schemas import Feedback, Unavailable, encode, to_rfc3339
 from streams import cluster
 from streams.delivery import Delivery, Output
+from streams.gateway import questions
+from streams.gateway.answers import ask, known, missing
 from streams.gateway.app import Part
 from streams.gateway.body import JSON, media_type, read_body
 from streams.gateway.openapi import LANE, READ, answered, ref
-from streams.gateway.problem import Problem
+from streams.gateway.problem import Problem, Wrong
+from streams.gateway.questions import Found
+from streams.gateway.stores import Stores
 from streams.kafka import errors
 from streams.settings import Settings
 from streams.topics import Topics
@@ -53,7 +58,16 @@ _PATH: Mapping[str, Any] = {
         "parameters": [LANE],
         "responses": answered(
             {202: ("The broker has it.", None)},
-            {409: "The lane has no topic for it.", 415: "It is not JSON.", 422: "It is not a verdict."},
+            {
+                400: "It is not JSON, or not gzip.",
+                404: "There is no such lane, or no such story in it.",
+                408: "The body took more than a minute.",
+                409: "The lane has no topic for it.",
+                413: "More than 64 KiB.",
+                415: "Neither JSON, nor packed otherwise than as gzip.",
+                422: "It is no verdict, or names articles that are not of the story; errors says which.",
+                503: "The broker does not answer, or the lane is being read: try again.",
+            },
         ),
     }
 }
@@ -65,7 +79,8 @@ class Verdicts(Part):
     paths: Mapping[str, Any] = {"/v1/feedback": _PATH}
     types: Sequence[Any] = (Verdict,)
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stores: Stores) -> None:
+        self._stores = stores
         self._delivery = Delivery(settings)
         self._sending = asyncio.Lock()  # a producer of ours has one batch in flight
         self.routes = [Route("/v1/feedback", self._post, methods=["POST"])]
@@ -79,6 +94,7 @@ class Verdicts(Part):
             await self._delivery.close()
 
     async def _post(self, request: Request) -> Response:
+        known(request, ())
         settings: Settings = await request.app.state.lanes.of(request)
         media_type(request, (JSON,))
         try:
@@ -86,7 +102,9 @@ class Verdicts(Part):
         except msgspec.DecodeError as bad:
             what, _, path = str(bad).partition(" - at `$")
             pointer = "#" + path.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")
-            raise Problem(422, f"not a verdict: {bad}", errors=[{"pointer": pointer, "detail": what}]) from None
+            status = 422 if isinstance(bad, msgspec.ValidationError) else 400
+            raise Problem(status, f"not a verdict: {bad}", errors=[{"pointer": pointer, "detail": what}]) from None
+        await self._check(request, said)
         if not await cluster.exists(settings, Feedback.topic):
             raise Problem(
                 409,
@@ -98,6 +116,24 @@ class Verdicts(Part):
         topic = Topics(settings.prefix, settings.lane).name(event)
         await self._send(settings, Output(topic, 0, said.story.encode(), encode(event), ()))
         return Response(status_code=202)
+
+    async def _check(self, request: Request, said: Verdict) -> None:
+        """Raise Problem for a story that the lane does not know, and for articles that are not of it."""
+
+        def look(database: Connection) -> tuple[Found | None, set[str]]:
+            return questions.story(database, said.story), questions.members_among(database, said.story, said.articles)
+
+        story, members = await ask(self._stores, request, look)
+        if story is None:
+            raise missing("story", said.story)
+        members.update(each["id"] for each in story.event["members"])  # an article may be gone, and its story not
+        strangers = [
+            Wrong(pointer=f"#/articles/{place}", detail=f"article {each!r} is not of story {said.story!r}")
+            for place, each in enumerate(said.articles)
+            if each not in members
+        ]
+        if strangers:
+            raise Problem(422, "not all of the articles are of the story; look at it again", errors=strangers)
 
     async def _send(self, settings: Settings, output: Output) -> None:
         try:

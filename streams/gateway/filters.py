@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, get_args
 
 from schemas import Refused, RelationKind, from_rfc3339, parse_date
-from streams.gateway.problem import Problem
+from streams.gateway.problem import wrong_parameter
 from streams.gateway.words import Query, Text, Words
 
 __all__ = ["FILTERS", "PERIOD", "Facts", "Filter", "Outlet", "Sources"]
@@ -166,32 +166,32 @@ class Filter:
 
     @classmethod
     def of(cls, parameters: Iterable[tuple[str, str]], words: Words, *, allowed: Collection[str] = FILTERS) -> Filter:
-        """Read the query parameters; those that are no filter are somebody else's.
+        """Read the query parameters of these names; all others are somebody else's.
 
-        `allowed` are the names that mean something here. Raises Problem 400, which names the parameter.
+        Raises Problem 400, which names the parameter.
         """
         found: dict[str, list[str]] = {}
         for name, value in parameters:
             if name not in allowed:
-                if name in FILTERS:
-                    raise _wrong(name, f"{name} says nothing about these events; take {', '.join(sorted(allowed))}")
                 continue
             if not value and name != NEW:
-                raise _wrong(name, f"{name} is empty; give a value or leave it out")
+                raise wrong_parameter(name, f"{name} is empty; give a value or leave it out")
             if len(value) > LONGEST:
-                raise _wrong(name, f"{name} has {len(value)} characters; at most {LONGEST} are taken")
+                raise wrong_parameter(name, f"{name} has {len(value)} characters; at most {LONGEST} are taken")
             found.setdefault(name, []).append(value)
             if len(found[name]) > MOST:
-                raise _wrong(name, f"{name} is given more than {MOST} times")
+                raise wrong_parameter(name, f"{name} is given more than {MOST} times")
         relations = frozenset(found.get(RELATION, ()))
         if unknown := relations - _RELATIONS:
-            raise _wrong(RELATION, f"relation is {min(unknown)!r}; give one of {', '.join(sorted(_RELATIONS))}")
+            raise wrong_parameter(
+                RELATION, f"relation is {min(unknown)!r}; give one of {', '.join(sorted(_RELATIONS))}"
+            )
         for code in found.get(COUNTRY, ()):
             if not _COUNTRY.fullmatch(code):
-                raise _wrong(COUNTRY, f"country is {code!r}; give the two letters of ISO 3166, such as SY")
+                raise wrong_parameter(COUNTRY, f"country is {code!r}; give the two letters of ISO 3166, such as SY")
         for tag in found.get(LANGUAGE, ()):
             if not _LANGUAGE.fullmatch(tag):
-                raise _wrong(LANGUAGE, f"language is {tag!r}; give a BCP 47 tag, such as ar or ckb")
+                raise wrong_parameter(LANGUAGE, f"language is {tag!r}; give a BCP 47 tag, such as ar or ckb")
         return cls(
             entities=frozenset(found.get(ENTITY, ())),
             sources=frozenset(found.get(SOURCE, ())),
@@ -238,12 +238,12 @@ def _queries(given: Iterable[str], words: Words) -> tuple[Query, ...]:
     try:
         return tuple(words.parse(each) for each in dict.fromkeys(given))
     except Refused as refused:
-        raise _wrong(WORDS, str(refused)) from None
+        raise wrong_parameter(WORDS, str(refused)) from None
 
 
 def _flag(value: str) -> bool:
     if value.lower() not in _YES | _NO:
-        raise _wrong(NEW, f"{NEW} is {value!r}; give 1 or leave it out")
+        raise wrong_parameter(NEW, f"{NEW} is {value!r}; give 1 or leave it out")
     return value.lower() in _YES
 
 
@@ -251,8 +251,4 @@ def _date(name: str, found: Mapping[str, list[str]]) -> int | None:
     try:
         return parse_date(found[name][-1], name).us if name in found else None
     except Refused as refused:
-        raise _wrong(name, str(refused)) from None
-
-
-def _wrong(name: str, detail: str) -> Problem:
-    return Problem(400, detail, errors=[{"parameter": name, "detail": detail}])
+        raise wrong_parameter(name, str(refused)) from None

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from schemas import Misconfigured
 from streams import lanes
-from streams.gateway.problem import Problem
+from streams.gateway.problem import Problem, wrong_parameter
 from streams.settings import Settings
 
 __all__ = ["Lanes"]
@@ -46,5 +46,4 @@ class Lanes:
 
 def _unknown(name: str) -> Problem:
     shown = name if len(name) <= 60 else name[:60] + "…"
-    detail = f'lane is "{shown}": there is no such lane'
-    return Problem(404, detail, errors=[{"parameter": "lane", "detail": detail}])
+    return wrong_parameter("lane", f'lane is "{shown}": there is no such lane', 404)

@@ -14,7 +14,9 @@ from starlette.responses import Response
 
 from schemas import Misconfigured, Refused, Unavailable
 
-__all__ = ["HANDLERS", "PROBLEM_JSON", "Problem", "ProblemDocument", "Wrong", "answer", "document"]
+__all__ = [
+    "HANDLERS", "PROBLEM_JSON", "Problem", "ProblemDocument", "Wrong", "answer", "document", "wrong_parameter",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,11 @@ class Problem(HTTPException):
     ) -> None:
         super().__init__(status, detail, headers)
         self.errors = errors
+
+
+def wrong_parameter(name: str, detail: str, status: int = 400) -> Problem:
+    """What is wrong with a parameter of the query, or a header that stands for one."""
+    return Problem(status, detail, errors=[{"parameter": name, "detail": detail}])
 
 
 def document(status: int, detail: str, errors: Sequence[Wrong] = ()) -> ProblemDocument:

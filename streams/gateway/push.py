@@ -21,7 +21,7 @@ from streams.gateway.app import Part
 from streams.gateway.body import JSON, media_type, read_body
 from streams.gateway.door import Identify, Refusal, Taken, check, lines
 from streams.gateway.guard import bearer, owner
-from streams.gateway.problem import Problem
+from streams.gateway.problem import Problem, wrong_parameter
 from streams.gateway.pushed import NDJSON, PATH, Judged, PushedArticle, PushedBatch, many, one
 from streams.gateway.tasks import cancelled
 from streams.lag import Lag
@@ -149,7 +149,7 @@ class Push(Part):
         lane = request.query_params.get("lane", self._settings.lane)
         if lane != self._settings.lane:
             detail = f'lane is "{lane[:60]}"; articles are pushed to {self._settings.lane}, the gateway\'s own'
-            raise Problem(404, detail, errors=[{"parameter": "lane", "detail": detail}])
+            raise wrong_parameter("lane", detail, 404)
         if self._closed is not None:
             raise Problem(409, self._closed)
         if self._stuck:

@@ -28,6 +28,7 @@ __all__ = [
     "articles_of",
     "growing",
     "latest",
+    "members_among",
     "mentions",
     "newest",
     "offsets",
@@ -189,6 +190,15 @@ def articles_of(database: sqlite3.Connection, story_id: str, after: Key | None, 
     return _page(
         (((first,), line) for first, line in rows), _events(database, "articles", "line"), lambda event: True, limit
     )
+
+
+def members_among(database: sqlite3.Connection, story_id: str, ids: Iterable[str]) -> set[str]:
+    """Those of the articles that take part in a story."""
+    where = _Where()
+    where.add("story = ?", [story_id])
+    where.add("id IN []", ids)
+    rows = database.execute(f"SELECT id FROM articles WHERE {where}", where.values)  # noqa: S608 - built above
+    return {id_ for (id_,) in rows}
 
 
 def mentions(database: sqlite3.Connection, thing: str) -> tuple[int, Found | None]:

@@ -64,24 +64,19 @@ def _object(value: bytes) -> Mapping[str, Any]:
 
 
 class Repeats:
-    """Tells repeats by the number in the line: a record is new if it is past the last one, or has another key there."""
+    """Tells repeats by the number in the line: a record is new if it is past the last one, or has none."""
 
     def __init__(self) -> None:
         self._line = -1
-        self._keys: set[bytes | None] = set()
 
     def is_new(self, record: Record) -> bool:
         """Whether this record, next in its topic, has not been there before."""
         line = line_of(record)
         if line is None:
             return True
-        if line > self._line:
-            self._line = line
-            self._keys.clear()
-        elif line < self._line or record.key in self._keys:
-            return False
-        self._keys.add(record.key)
-        return True
+        new = line > self._line
+        self._line = max(self._line, line)
+        return new
 
 
 class Ring:

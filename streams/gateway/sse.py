@@ -19,20 +19,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from streams.gateway import asyncapi
+from streams.gateway.answers import known
 from streams.gateway.app import Part
 from streams.gateway.backlog import Backlog
 from streams.gateway.described import STREAMS
 from streams.gateway.eventstream import Counts, EventStream
 from streams.gateway.filters import Filter, Sources
 from streams.gateway.hub import Hub
-from streams.gateway.kinds import KINDS, Kind
-from streams.gateway.problem import Problem
+from streams.gateway.kinds import KINDS
+from streams.gateway.problem import Problem, wrong_parameter
 from streams.gateway.words import Words
 from streams.settings import Settings
 
 __all__ = ["Streams"]
-
-_OTHERS = frozenset({"lane", "since", "access_token"})
 
 
 class Streams(Part):
@@ -79,20 +78,12 @@ class Streams(Part):
         kind = KINDS.get(request.path_params["stream"])
         if kind is None:
             raise Problem(404, f"there is no stream {request.path_params['stream'][:60]!r}; take {', '.join(KINDS)}")
-        wanted = self._filter(request, kind)
+        known(request, kind.filters | {"since"})
+        wanted = Filter.of(request.query_params.multi_items(), self._words, allowed=kind.filters)
         start = _start(request)
         settings = await request.app.state.lanes.of(request)
         tail = await self._hub.tail(settings, kind)
         return EventStream(tail, self._backlog, wanted, start, self._counts, draining=lambda: self._draining)
-
-    def _filter(self, request: Request, kind: Kind) -> Filter:
-        for name in request.query_params:
-            if name not in kind.filters | _OTHERS:
-                detail = (
-                    f"{name[:60]!r} means nothing to {kind.stream}; take {', '.join(sorted(kind.filters | _OTHERS))}"
-                )
-                raise Problem(400, detail, errors=[{"parameter": name[:60], "detail": detail}])
-        return Filter.of(request.query_params.multi_items(), self._words, allowed=kind.filters)
 
 
 @cache
@@ -108,7 +99,8 @@ def _start(request: Request) -> int | None:
     ):
         if value:
             if not value.isascii() or not value.isdigit() or len(value) > 18:
-                detail = f"{name} is {value[:60]!r}; give an id of this stream, or since=0 for all of it"
-                raise Problem(400, detail, errors=[{"parameter": name, "detail": detail}])
+                raise wrong_parameter(
+                    name, f"{name} is {value[:60]!r}; give an id of this stream, or since=0 for all of it"
+                )
             return int(value)
     return None

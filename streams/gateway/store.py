@@ -32,8 +32,6 @@ _CACHE_KIB = 16 * 1024  # of a reader: the upper pages of every index; the defau
 _EVERY = 1_000  # changes between two looks at the bounds, which take some milliseconds
 _PORTION = 30  # where the file is too large, a thirtieth of the articles goes at once
 _DAY_US = 86_400_000_000
-# Here, numbers in the line only rise, and a record that is not higher is a repeat. Many trends have one number.
-_ONE_LINE = frozenset({EnrichedArticle.topic, Story.topic})
 
 TABLES = f"""
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -66,7 +64,10 @@ CREATE INDEX alerts_line ON alerts (line, id);
 
 
 class Change(NamedTuple):
-    """A record of a topic, which is named as in the table of topics; without a value it takes its key away."""
+    """A record of a topic, which is named as in the table of topics; without a value it takes its key away.
+
+    Where a topic's records have numbers in the line, these only rise, and one that is not higher is a repeat.
+    """
 
     topic: str
     key: str
@@ -176,7 +177,7 @@ class Store:
         lines = {topic: position.line for topic, position in self.positions().items()}
         with self._transaction():
             for change in changes:
-                if change.line is not None and change.topic in _ONE_LINE:
+                if change.line is not None:
                     if change.line <= lines.get(change.topic, -1):
                         continue
                     lines[change.topic] = change.line

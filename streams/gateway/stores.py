@@ -20,6 +20,7 @@ from streams.gateway.readers import Readers
 from streams.gateway.store import Bounds
 from streams.gateway.tasks import cancelled, in_thread
 from streams.gateway.words import Words
+from streams.kafka import make_admin, make_consumer, running
 from streams.settings import Settings
 
 __all__ = ["LaneStore", "Stores"]
@@ -31,6 +32,9 @@ _IDLE_S = 600.0  # a lane that nobody asked about for so long is closed; its fil
 _FORGOTTEN_S = 30 * 86_400.0  # a file that nobody opened for so long is removed
 _AGAIN_S = 2.0  # between attempts where the broker or the disk fails
 _PATIENCE_S = 5.0  # a lane that is opened by a question keeps it waiting for so long
+# That look-ups may be behind before a load balancer is told to ask another gateway: six looks of `filling`. Less would
+# take all gateways out while Kafka restarts (3 s), more shows old news for longer where one gateway is cut off.
+_BEHIND_S = 60.0
 
 T = TypeVar("T")
 
@@ -51,10 +55,17 @@ class LaneStore:
     def unready(self) -> str | None:
         """Why the store cannot be asked yet: it answers only once it knows all that its topics held at the start."""
         left = -1 if self._filling is None else self._filling.left
-        if self._filling is not None and self._filling.caught_up:
+        if self._filling is not None and self._filling.behind is not None:
             return None
         what = f"{left:,} events are still to be read" if left > 0 else "they are not open yet"
         return f"look-ups of lane {self._settings.lane}: {what}"
+
+    def behind(self) -> str | None:
+        """Why what is answered is old, None where it is not: Kafka does not answer, or more comes than is taken in."""
+        seconds = None if self._filling is None else self._filling.behind
+        if seconds is None or seconds < _BEHIND_S:
+            return None
+        return f"look-ups of lane {self._settings.lane}: they have been behind their topics for {seconds:.0f} s"
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """The answer of one state of the store; raises Unavailable, also while the store is being filled."""
@@ -98,19 +109,23 @@ class LaneStore:
         self._said = what
 
     async def _fill(self, anew: bool) -> None:
-        lane = await identity(self._settings)
-        path = self._folder / lane["cluster"] / f"{lane['lane']}.sqlite"
-        held = ExitStack()
-        try:
-            opening = opened(path, lane, self._terms, self._bounds, anew=anew)
-            store = await in_thread(held.enter_context, opening)
-            self._readers = Readers(store.reader)
-            held.callback(self._readers.close)
-            self._filling = Filling(self._settings, store, lane)
-            await self._filling.run()
-        finally:
-            self._filling = self._readers = None
-            await in_thread(held.close)
+        async with (
+            running(make_admin(self._settings), self._settings) as admin,
+            running(make_consumer(self._settings), self._settings) as consumer,
+        ):
+            lane = await identity(self._settings, admin, consumer)
+            path = self._folder / lane["cluster"] / f"{lane['lane']}.sqlite"
+            held = ExitStack()
+            try:
+                opening = opened(path, lane, self._terms, self._bounds, anew=anew)
+                store = await in_thread(held.enter_context, opening)
+                self._readers = Readers(store.reader)
+                held.callback(self._readers.close)
+                self._filling = Filling(self._settings, store, lane, admin, consumer)
+                await self._filling.run()
+            finally:
+                self._filling = self._readers = None
+                await in_thread(held.close)
 
 
 class Stores(Part):
@@ -131,9 +146,14 @@ class Stores(Part):
         self._tasks: asyncio.TaskGroup | None = None
 
     def unready(self) -> str | None:
-        """Whether the gateway's own lane can be asked about; others are opened while somebody waits for them."""
-        own = self._open.get(self._settings.lane)
-        return "look-ups are being opened" if own is None else own[0].unready()
+        """Whether the gateway's own lane can be asked about, and is held up to its topics.
+
+        What is asked meanwhile is answered all the same; other lanes are opened while somebody waits for them.
+        """
+        if self._settings.lane not in self._open:
+            return "look-ups are being opened"
+        own, _ = self._open[self._settings.lane]
+        return own.unready() or own.behind()
 
     def of(self, settings: Settings) -> LaneStore:
         """The store of a lane, opened if it is not; while the gateway runs."""

@@ -225,6 +225,35 @@ def damaged_file(path: Path) -> Callable[[sqlite3.Connection], Any]:
     return lambda database: sqlite3.connect(path).execute("SELECT * FROM articles").fetchall()
 
 
+async def test_look_ups_that_are_behind_are_not_ready_and_answer_all_the_same(
+    settings: Settings, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said while the broker is away; the test below, of all tests, really takes it away."""
+    monkeypatch.setattr(filling, "_WATCH_S", 0.1)
+    line = line_of(20)
+    await send(settings, line)
+    async with serve(settings) as kept:
+        assert await ids(kept, settings) == sorted_ids(line)
+        assert kept.unready() is None
+        monkeypatch.setattr(stores, "_BEHIND_S", 3.0)
+        with monkeypatch.context() as away:
+            away.setattr(filling, "identity", _unavailable)
+            await asyncio.sleep(1)
+            assert kept.unready() is None  # a broker that starts again is nothing to tell a load balancer
+            await until(lambda: _says(kept, "they have been behind their topics for 3 s"), 10)
+            assert await ids(kept, settings) == sorted_ids(line)
+        await until(lambda: _says(kept, None), 10)
+
+
+async def _unavailable(*_: Any) -> dict[str, str]:
+    raise Unavailable("Kafka does not answer")
+
+
+async def _says(kept: Stores, words: str | None) -> bool:
+    reason = kept.unready()
+    return reason is None if words is None else words in (reason or "")
+
+
 async def test_a_lane_that_is_removed_and_made_anew_is_another_lane(
     settings: Settings, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from schemas import EnrichedArticle, Event, Story, encode, parse_date, place_of
 from streams.archives import Placed
 from streams.feeds import Source
 from streams.gateway.atom import Atom
+from streams.gateway.feedback import Verdicts
 from streams.gateway.index import Terms
 from streams.gateway.lookups import Lookups
 from streams.gateway.opening import opened
@@ -53,7 +54,11 @@ def change() -> Callable[[Event], Change]:
 
     def of(event: Event, **fields: Any) -> Change:
         value = orjson.dumps(orjson.loads(encode(event)) | fields) if fields else encode(event)
-        number = event.lines[-1].line if isinstance(event, EnrichedArticle) else event.line  # type: ignore[attr-defined]
+        number = None  # as in the topics of trends and alerts
+        if isinstance(event, EnrichedArticle):
+            number = event.lines[-1].line
+        elif isinstance(event, Story):
+            number = event.line
         return Change(event.topic, getattr(event, "key", None) or event.id, value, number)  # type: ignore[attr-defined]
 
     return of
@@ -123,4 +128,5 @@ def sources() -> dict[str, Source]:
 async def served(serving: Callable[..., Awaitable[str]], store: Store, sources: dict[str, Source], words: Words) -> str:
     """The address of a gateway with the look-ups of the whole line, trends and alerts too."""
     stores = Ready(store)
-    return await serving([stores, Lookups(stores, sources, words), Atom(stores, sources, words)])
+    verdicts = Verdicts(Settings(), stores)
+    return await serving([stores, Lookups(stores, sources, words), Atom(stores, sources, words), verdicts])

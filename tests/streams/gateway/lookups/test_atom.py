@@ -166,7 +166,7 @@ async def test_alerts_are_a_feed_too(read: Read, store: Store) -> None:
         id="one", rule="مياه", kind="words", text="خبر عن المياه", breaking=False, burst=True, story="s", article="x",
         headline="محطة <b>", source="nilenews.example", sources=2, at="2026-05-04T10:00:00Z", line=1,
     )  # fmt: skip
-    store.apply([Change("alerts", "one", encode(given), 1)], {})
+    store.apply([Change("alerts", "one", encode(given), None)], {})
     found = await read("/v1/alerts.atom")
     valid(found.xml)
     (entry,) = found.entries

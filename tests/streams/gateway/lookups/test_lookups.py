@@ -80,7 +80,7 @@ async def test_stories_are_whole_events_the_one_that_was_joined_last_first(get: 
 async def test_the_pages_together_are_the_whole_list(
     get: Get, store: Store, path: str, parameters: dict[str, str], limit: int
 ) -> None:
-    store.apply([Change("alerts", str(n), encode(alert(str(n), line=n // 3)), n // 3) for n in range(20)], {})
+    store.apply([Change("alerts", str(n), encode(alert(str(n), line=n // 3)), None) for n in range(20)], {})
     whole = (await get(path, **parameters, limit=200))["items"]
     assert len(whole) > 1
     assert await pages(get, path, **parameters, limit=limit) == whole
@@ -149,7 +149,7 @@ async def test_an_article_is_as_its_topic_has_it_and_a_canceled_one_has_no_text(
 
 async def test_a_thing_is_told_by_its_stories_its_articles_and_its_trends(get: Get, store: Store, newest: Any) -> None:
     hour, day = trend("iso:OM", "1h", 2.0), trend("iso:OM", "24h", 1.0)
-    store.apply([Change("entities.trends", each.key, encode(each), each.line) for each in (day, hour)], {})
+    store.apply([Change("entities.trends", each.key, encode(each), None) for each in (day, hour)], {})
     found = await get("/v1/entities/iso:OM")
     naming = [each for each in newest[EnrichedArticle].values() if "iso:OM" in {e.id for e in each.entities}]
     assert (found["name"], found["label"], found["articles"]) == ("عُمان", "LOC", len(naming))
@@ -162,7 +162,7 @@ async def test_a_thing_is_told_by_its_stories_its_articles_and_its_trends(get: G
 async def test_trends_are_the_most_unusual_first_of_a_window_and_without_what_is_over(get: Get, store: Store) -> None:
     given = [trend("a", "1h", 1.0), trend("b", "1h", 3.0, "PERS"), trend("c", "24h", 9.0), trend("d", "1h", 5.0)]
     over = trend("d", "1h", 0.0, articles=0, line=2)
-    store.apply([Change("entities.trends", each.key, encode(each), each.line) for each in [*given, over]], {})
+    store.apply([Change("entities.trends", each.key, encode(each), None) for each in [*given, over]], {})
     names = [each["entity"] for each in (await get("/v1/trends"))["items"]]
     assert names == ["b", "a"]
     assert [each["entity"] for each in (await get("/v1/trends", window="24h"))["items"]] == ["c"]
@@ -172,7 +172,7 @@ async def test_trends_are_the_most_unusual_first_of_a_window_and_without_what_is
 
 async def test_alerts_are_the_latest_first(get: Get, store: Store) -> None:
     given = [alert("b", line=1), alert("a", line=3), alert("c", line=3)]
-    store.apply([Change("alerts", each.id, encode(each), each.line) for each in given], {})
+    store.apply([Change("alerts", each.id, encode(each), None) for each in given], {})
     assert [each["id"] for each in await pages(get, "/v1/alerts")] == ["c", "a", "b"]
 
 
