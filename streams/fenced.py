@@ -7,6 +7,7 @@ what is shut out ends its process. A second process is a hot standby.
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import abstractmethod
 from typing import Any
 
@@ -19,6 +20,8 @@ from streams.stage import Stage
 
 __all__ = ["FencedStage"]
 
+log = logging.getLogger(__name__)
+
 
 class FencedStage(Stage):
     """What stages with a memory share: the time between being given the topic and losing it, or being shut out."""
@@ -26,6 +29,7 @@ class FencedStage(Stage):
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
         self.sending = asyncio.Lock()  # held while a batch is sent, and while the topic changes hands
+        self._tenure: Any = None  # what depends on having the topic, until it is lost
         self._wanted: asyncio.Future[Any] | None = None
         self._owned: AIOKafkaProducer | None = None
 
@@ -42,28 +46,24 @@ class FencedStage(Stage):
         """Shut out whoever still writes, then restore, then say where to read on."""
         wanted = await asyncio.shield(self._future())
         async with self.sending:  # what is being sent is sent first; what was only thought of is dropped
-            self.dropped()
+            self._tenure = None
             old, self._owned = self._owned, None
             if old is not None:
                 await old.stop()
-            if not partitions:  # a standby
+            if not partitions:
+                log.warning("another %s works on lane %s; this one stands by", self.name, self.settings.lane)
                 return {}
             producer = make_producer(self.settings, transactional_id=self.names.group(self.name), linger_ms=0)
             try:
                 async with asyncio.timeout(TRANSACTION_S):
                     await producer.start()
-                positions = await self.taken_up(producer, partitions, wanted)
+                self._tenure, positions = await self.taken_up(producer, partitions, wanted)
             except BaseException:  # also a rebalance in the middle of it
-                self.dropped()
                 await producer.stop()
                 raise
             self._owned = producer
         return positions
 
     @abstractmethod
-    def dropped(self) -> None:
-        """The topic is no longer this process's: forget what depends on it."""
-
-    @abstractmethod
-    async def taken_up(self, producer: AIOKafkaProducer, partitions: set[TP], wanted: Any) -> dict[TP, int]:
-        """The topic is this process's, which alone writes now: restore, and return where to read on."""
+    async def taken_up(self, producer: AIOKafkaProducer, partitions: set[TP], wanted: Any) -> tuple[Any, dict[TP, int]]:
+        """The topic is this process's, which alone writes now: restore; return the tenure, and where to read on."""

@@ -97,9 +97,10 @@ class _Batch(NamedTuple):
 class LineStage(FencedStage):
     """A stage with one line and a memory."""
 
+    _tenure: _Tenure | None
+
     def __init__(self, name: str, *, reads: type[TaggedArticle], writes: type[EnrichedArticle], **options: Any) -> None:
         super().__init__(name, reads=reads, writes=writes, **options)
-        self._tenure: _Tenure | None = None
         group = self.names.group(name)
         self._articles = cloud_headers(group, EnrichedArticle)
         self._stories = cloud_headers(group, Story)
@@ -118,16 +119,13 @@ class LineStage(FencedStage):
 
     # Given the log.
 
-    def dropped(self) -> None:
-        self._tenure = None
-
     async def taken_up(
         self, producer: AIOKafkaProducer, partitions: set[TP], wanted: tuple[Begin, int]
-    ) -> dict[TP, int]:
+    ) -> tuple[_Tenure, dict[TP, int]]:
         begin, window_us = wanted
         memory = await recall(self.settings, self.lane, window_us)
-        self._tenure = _Tenure(producer, await asyncio.to_thread(begin, memory), memory.offsets)
-        return await self._resume(partitions, memory.progress)
+        tenure = _Tenure(producer, await asyncio.to_thread(begin, memory), memory.offsets)
+        return tenure, await self._resume(partitions, memory.progress)
 
     async def _resume(self, partitions: set[TP], progress: Progress | None) -> dict[TP, int]:
         positions = {}

@@ -117,10 +117,10 @@ class ViewStage(FencedStage):
     """A stage that reads the enriched articles."""
 
     consumer: _Consumer
+    _tenure: _Tenure | None
 
     def __init__(self, name: str, *, writes: type[Said], **options: Any) -> None:
         super().__init__(name, reads=EnrichedArticle, writes=writes, **options)
-        self._tenure: _Tenure | None = None
         self._news = asyncio.Event()
         self._headers = cloud_headers(self.names.group(name), writes)
 
@@ -140,12 +140,9 @@ class ViewStage(FencedStage):
 
     # Given the topic.
 
-    def dropped(self) -> None:
-        self._tenure = None
-
     async def taken_up(
         self, producer: AIOKafkaProducer, partitions: set[TP], wanted: tuple[Begin, Wants]
-    ) -> dict[TP, int]:
+    ) -> tuple[_Tenure, dict[TP, int]]:
         begin, wants = wanted
         ((partition, bounds),) = (await self.consumer.bounds(partitions)).items()
         if bounds.committed is None and wants.from_now and self.lane.kind == "live":
@@ -158,8 +155,7 @@ class ViewStage(FencedStage):
         clock_us = await self._clock_us(position)
         await self._read(self.writes, view.recall, clock_us, wants.said_us)
         await self._read(EnrichedArticle, view.learn, clock_us, wants.reach_us, before=position)
-        self._tenure = _Tenure(partition, self.consumer.generation, producer, view, position)
-        return {partition: position}
+        return _Tenure(partition, self.consumer.generation, producer, view, position), {partition: position}
 
     async def _clock_us(self, position: int) -> int | None:
         """The time of the line before that offset; of a replay None, since it may have written years in a minute."""

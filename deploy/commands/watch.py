@@ -20,17 +20,31 @@ def watch(
     replay everything. Killed and started again, it neither loses nor repeats an alert. Where the setting `rules` names
     the file, khabar worker does the same.
 
+    The file is read when the watch starts: start it again after a change. A rule is known by its name, so that one
+    that is reworded stays silent on stories it told of, and one that is renamed does not. One watch works on a lane; a
+    second one stands by, with its own rules, until the first ends.
+
     \b
     Example: rules that stand in a file, and what they bring forth
       khabar watch rules.toml
       khabar read alerts --follow
     """
+    import asyncio
+    from contextlib import suppress
+
     from agents.alerts.rules import read_rules
     from agents.normalize.words import Words
     from deploy.console import say
     from deploy.worker import supervise
+    from schemas import Unavailable
+    from streams.lag import READS, served
     from streams.settings import Settings
 
     settings = Settings(lane=lane, broker=broker, rules=rules)
-    say(f"{len(read_rules(rules, Words.shipped()))} rules; what they bring forth: khabar read alerts --follow")
+    on_lane = "" if settings.lane == "live" else f" --lane {settings.lane}"
+    say(f"{len(read_rules(rules, Words.shipped()))} rules; what they bring forth: khabar read alerts --follow{on_lane}")
+    with suppress(Unavailable):  # the stage waits for a broker that is away
+        working = asyncio.run(served(settings))
+        if idle := [stage for stage in READS if stage not in working]:
+            say(f"no worker for {', '.join(idle)}: nothing new comes until khabar worker{on_lane} runs")
     supervise(("alerts",), settings)

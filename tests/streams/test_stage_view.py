@@ -111,6 +111,16 @@ async def test_the_marker_after_the_last_article_is_acknowledged_with_it(
     assert world.stage.health.lag() == {HERE: 0}
 
 
+async def test_who_is_given_nothing_says_that_it_stands_by(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = World(monkeypatch, Trends()).stage
+    stage.begin((Trends, Wants(reach_us=0)))
+    assert await stage.given(set()) == {}
+    assert stage._tenure is None, "what it had before is another's now"
+    assert caplog.messages == ["another trends works on lane live; this one stands by"]
+
+
 class Failing(Trends):
     def take(self, event: EnrichedArticle) -> list[Trend]:
         if event.id == "bad":
