@@ -23,7 +23,7 @@ from streams.feeds.errors import FeedFailed
 from streams.feeds.fetching import Fetched, Fetcher, Limits, opened
 from streams.feeds.items import Document, Item, Wishes
 from streams.feeds.metrics import Polls
-from streams.feeds.pages import Pages
+from streams.feeds.pages import Pages, may_pass
 from streams.feeds.polling import Pace, next_poll
 from streams.feeds.reading import Reader
 from streams.feeds.sources import Feed
@@ -178,12 +178,10 @@ class Follower:
         body = xxh3_128_hexdigest(fetched.body)
         if not fetched.unchanged and body != status.body:
             document = await self._reading.feed(fetched)
-            new, left_out = await self._take(number, feed, status, document)
+            new = await self._take(number, feed, status, document, notes)
             status.items = sum(not item.canceled for item in document.items)
             if document.note:
                 notes.append(document.note)
-            if left_out:
-                notes.append(f"{left_out} items are larger than a raw record may be, and left out")
             status.asks = msgspec.json.encode(document.wishes).decode()
             status.body = body
             status.detail = "; ".join(notes)[:_LONGEST_DETAIL] or None
@@ -197,8 +195,8 @@ class Follower:
             log.info("%s: %d new", feed.url, new)
         return new
 
-    async def _take(self, number: int, feed: Feed, status: Status, document: Document) -> tuple[int, int]:
-        """Send the new and changed items, the oldest first as feeds are ordered; how many, and how many were too large.
+    async def _take(self, number: int, feed: Feed, status: Status, document: Document, notes: list[str]) -> int:
+        """Send the new and changed items, the oldest first as feeds are ordered; return how many, note what was odd.
 
         What has arrived is remembered at once, so that a page that takes its time costs no repeats.
         """
@@ -206,6 +204,7 @@ class Follower:
         shared = set(json.loads(status.shared))
         items = articles.keys_of(document.items, shared, self._canonical)
         sent = left_out = 0
+        unread: list[str] = []
         records: list[Record] = []
         arriving: list[Delivered] = []
         for key, item in reversed(items.items()):
@@ -221,14 +220,16 @@ class Follower:
             else:
                 dated = articles.date_of(item, None, feed.source.zone)
                 asked = self._rules.pages and articles.lead_only(item) and not (first and self._too_old(dated))
-                page, missed = await self._page(item) if asked else (None, False)
+                page, failed = await self._page(item) if asked else (None, None)
                 dated = articles.date_of(item, page, feed.source.zone)
                 if first and self._too_old(dated):
                     self._state.delivered(number, [Delivered(key, version, item.guid, None)], self._now())
                     continue
                 late = first or self._late(dated)
                 article = articles.article_of(feed, item, key, page, dated, url, late)
-                if missed:
+                if failed is not None:
+                    unread.append(f"{item.link} ({failed.kind})")
+                if failed is not None and may_pass(failed):
                     self._miss(number, key, version, _Waiting(item=item, late=late), 0)
                 elif asked:
                     self._state.settle(number, key)
@@ -245,14 +246,18 @@ class Follower:
         sent += await self._deliver(number, status, records, arriving)
         self._state.on_feed(number, items, self._now())
         status.shared = json.dumps(sorted(shared))
-        return sent, left_out
+        if left_out:
+            notes.append(f"{left_out} items are larger than a raw record may be, and left out")
+        if unread:
+            notes.append(f"{len(unread)} pages could not be read, such as {unread[0]}")
+        return sent
 
-    async def _page(self, item: Item) -> tuple[Page | None, bool]:
-        """The page of an item, if there is one; whether it was missed, and may be had another time."""
+    async def _page(self, item: Item) -> tuple[Page | None, FeedFailed | None]:
+        """The page of an item, if there is one, or why it could not be had."""
         try:
-            return (await self._pages.get(item.link), False) if item.link else (None, False)
-        except FeedFailed:
-            return None, True
+            return (await self._pages.get(item.link), None) if item.link else (None, None)
+        except FeedFailed as failed:
+            return None, failed
 
     def _miss(self, number: int, key: str, version: str, waiting: _Waiting, tries: int) -> None:
         due = self._now() + _AGAIN[tries]
@@ -263,8 +268,8 @@ class Follower:
         sent = 0
         for key, version, kept, tries, _ in self._state.missed(number, self._now()):
             waiting = msgspec.json.decode(kept, type=_Waiting)
-            page, missed = await self._page(waiting.item)
-            if missed and tries + 1 < len(_AGAIN):
+            page, failed = await self._page(waiting.item)
+            if failed is not None and may_pass(failed) and tries + 1 < len(_AGAIN):
                 self._miss(number, key, version, waiting, tries + 1)
                 continue
             known = self._state.known(number, key)

@@ -16,7 +16,7 @@ from streams.feeds.errors import FeedFailed
 from streams.feeds.fetching import AGENT, Fetched, Fetcher, Limits
 from streams.pages import LARGEST_PAGE, Page, decode
 
-__all__ = ["Pages"]
+__all__ = ["Pages", "may_pass"]
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,11 @@ _LONGEST_DELAY = 30.0
 _HOSTS = 10_000  # that are remembered
 _PASSING = ("timeout", "connection", "dns", "robots", "http-429")  # failures that may pass, as those of a server do
 _WORD = AGENT.partition("/")[0]
+
+
+def may_pass(failed: FeedFailed) -> bool:
+    """Whether what kept a page from being had may be over another time."""
+    return failed.kind in _PASSING or failed.kind.startswith("http-5")
 
 
 class Reading(Protocol):
@@ -61,8 +66,10 @@ class Pages:
         self._hosts: dict[str, _Host] = {}
 
     async def get(self, url: str) -> Page | None:
-        """The page, None where robots.txt forbids it, it is not there, or nothing can be read from it; waits until it
-        is the host's turn. Raises FeedFailed where another time may do better."""
+        """The page, None where robots.txt forbids it, or nothing can be read from it; waits for the host's turn.
+
+        Raises FeedFailed where it cannot be had; `may_pass` says whether another time may do better.
+        """
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._hosts and len(self._hosts) >= _HOSTS:
@@ -86,9 +93,7 @@ class Pages:
             return await self._reading.page(fetched)
         except FeedFailed as bad:
             log.info("%s cannot be read: %s", url, bad)
-            if bad.kind in _PASSING or bad.kind.startswith("http-5"):
-                raise
-            return None
+            raise
 
     async def _read_robots(self, origin: str, host: _Host) -> None:
         """RFC 9309: what is not there forbids nothing, what cannot be reached forbids all."""
