@@ -93,10 +93,6 @@ class Client(asyncio.Protocol):
         self.closed.clear()
         last = f"Last-Event-ID: {self.last}\r\n" if self.last else ""
         transport.write(f"GET {self.path} HTTP/1.1\r\nHost: {self.host}\r\nConnection: close\r\n{last}\r\n".encode())
-        if self.stuck_s:
-            asyncio.get_running_loop().call_later(1.0, transport.pause_reading)
-            asyncio.get_running_loop().call_later(1.0 + self.stuck_s, transport.resume_reading)
-            self.stuck_s = 0.0
 
     def data_received(self, data: bytes) -> None:
         now = time.time()
@@ -115,6 +111,10 @@ class Client(asyncio.Protocol):
             if (found := _ID.search(block)) is not None:
                 self.last = found[1].decode()
                 self.open.set()
+        if self.stuck_s and self.numbers:  # from its first event on
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_later(self.stuck_s, self._read_on, self._transport)
+            self.stuck_s = 0.0
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closed.set()

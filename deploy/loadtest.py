@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from asyncio.subprocess import PIPE
 from typing import Annotated
 
 import msgspec
@@ -21,7 +19,9 @@ import orjson
 import psutil
 import typer
 
+from deploy.console import log_to_stderr, say_errors
 from deploy.loadclients import Outcome, Plan, value_of
+from deploy.serving import served
 from schemas import Decision, EnrichedArticle, Entity, Lane, Relation, StoryRef, encode, to_rfc3339
 from streams import lanes
 from streams.kafka import make_producer, running
@@ -33,7 +33,6 @@ __all__ = ["Figures", "measure"]
 
 _BYTES = 1_500  # of an event
 _IDLE_S = 3.0  # that the clients are connected and nothing comes
-_SERVED_AT = re.compile(rb"is served at (http://\S+)")
 
 
 class Figures(msgspec.Struct, kw_only=True):
@@ -53,15 +52,18 @@ class Figures(msgspec.Struct, kw_only=True):
     cpu: float
 
 
-async def measure(settings: Settings, *, clients: int, rate: int, seconds: float, slow: int, stuck: int) -> Figures:
-    """Run it on a lane of its own, which is removed at the end."""
-    lane = settings.on(f"load-{os.getpid()}-{time.time_ns() % 1_000_000}")
+async def measure(broker: str | None, *, clients: int, rate: int, seconds: float, slow: int, stuck: int) -> Figures:
+    """Run it on a lane of its own, which is removed at the end; raises Unavailable, Misconfigured."""
+    name = f"load-{os.getpid()}-{time.time_ns() % 1_000_000}"
+    lane = Settings(broker=broker, lane=name, gateway_port=0, gateway_rate=0)
     await lanes.create(lane, Lane(kind="live", since=None, until=None, versions={}))
     try:
-        async with _gateway(lane) as (url, process):
+        async with served(lane) as gateway:
+            process = psutil.Process(gateway.pid)
             before = process.memory_full_info().uss
-            plan = Plan(url=f"{url}/v1/stream/enriched", clients=clients, slow=slow, stuck=stuck)
-            client = await _start("-m", "deploy.loadclients", msgspec.json.encode(plan).decode())
+            plan = Plan(url=f"{gateway.url}/v1/stream/enriched", clients=clients, slow=slow, stuck=stuck)
+            command = [sys.executable, "-m", "deploy.loadclients", msgspec.json.encode(plan).decode()]
+            client = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
             assert client.stdin is not None and client.stdout is not None  # noqa: S101, PT018 - piped
             await client.stdout.readline()
             idle = await _cpu(process, asyncio.sleep(_IDLE_S))
@@ -88,45 +90,6 @@ async def measure(settings: Settings, *, clients: int, rate: int, seconds: float
         memory_mib=memory / 2**20,
         cpu_idle=idle,
         cpu=busy,
-    )
-
-
-@asynccontextmanager
-async def _gateway(settings: Settings) -> AsyncIterator[tuple[str, psutil.Process]]:
-    environment = {"KHABAR_GATEWAY_PORT": "0", "KHABAR_GATEWAY_RATE": "0", "KHABAR_LANE": settings.lane}
-    gateway = await _start("-m", "deploy", "serve", environment=settings.environment() | environment)
-    try:
-        assert gateway.stderr is not None  # noqa: S101 - piped
-        url = ""
-        async with asyncio.timeout(60):
-            while not url:
-                line = await gateway.stderr.readline()
-                if not line:
-                    raise RuntimeError("the gateway ended before it served")
-                if found := _SERVED_AT.search(line):
-                    url = found[1].decode()
-        reading = asyncio.create_task(_pass_on(gateway.stderr))
-        yield url, psutil.Process(gateway.pid)
-    finally:
-        if gateway.returncode is None:
-            gateway.terminate()
-        await gateway.wait()
-    await reading
-
-
-async def _pass_on(errors: asyncio.StreamReader) -> None:
-    async for line in errors:
-        sys.stderr.write(line.decode("utf-8", "replace"))
-
-
-async def _start(*words: str, environment: dict[str, str] | None = None) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *words,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=None if environment is None else asyncio.subprocess.PIPE,
-        env=os.environ | (environment or {}),
     )
 
 
@@ -175,9 +138,9 @@ def main(
     broker: Annotated[str | None, typer.Option(help="host:port of Kafka; the local broker if none is given.")] = None,
 ) -> None:
     """Measure what the streams of `khabar serve` bear, and print it as JSON; exit 1 where a client missed something."""
-    figures = asyncio.run(
-        measure(Settings(broker=broker), clients=clients, rate=rate, seconds=seconds, slow=slow, stuck=stuck)
-    )
+    log_to_stderr()
+    with say_errors():
+        figures = asyncio.run(measure(broker, clients=clients, rate=rate, seconds=seconds, slow=slow, stuck=stuck))
     typer.echo(orjson.dumps(msgspec.to_builtins(figures), option=orjson.OPT_INDENT_2).decode())
     if figures.wrong:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""The gateway in a process of its own, for as long as something else goes on: the demo's page."""
+"""The gateway in a process of its own, for as long as something else goes on: the demo, the load test."""
 
 import asyncio
 import os
@@ -7,20 +7,35 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from tempfile import TemporaryFile
+from typing import NamedTuple
 
 from schemas import Unavailable
 from streams.settings import Settings
 
-__all__ = ["free_port", "serving"]
+__all__ = ["Served", "free_port", "served", "serving"]
 
 _START_S = 60.0  # it needs 3 s of CPU; a machine that takes longer than this would show no page worth seeing
 _STOP_S = 25.0  # `khabar serve` gives requests under way 20
 _LOOK_S = 0.1
 
 
+class Served(NamedTuple):
+    """Where the gateway answers, and which process it is."""
+
+    url: str
+    pid: int
+
+
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[str]:
-    """The address at which `khabar serve` serves the settings' lane: at their port, or at any where that is taken.
+    """The address of `served`."""
+    async with served(settings) as gateway:
+        yield gateway.url
+
+
+@asynccontextmanager
+async def served(settings: Settings) -> AsyncIterator[Served]:
+    """`khabar serve` serves the settings' lane: at their port, or at any where that is taken.
 
     It ends with this process however that ends. Raises Unavailable, with its last words, if it does not start.
     """
@@ -43,7 +58,7 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
                 words.seek(0)
                 said = words.read().decode("utf-8", "replace").strip()[-1000:] or "nothing"
                 raise Unavailable(f"khabar serve does not serve {host}:{port}. Its last words:\n{said}")
-            yield f"http://{host}:{port}"
+            yield Served(f"http://{host}:{port}", child.pid)
         finally:
             with suppress(ProcessLookupError):
                 child.terminate()

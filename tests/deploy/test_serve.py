@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
+from deploy import loadtest
 from deploy.cli import app
 from deploy.gateway import parts_of
 from streams.gateway.openapi import document
@@ -44,3 +45,11 @@ def test_a_token_is_printed_once_and_its_hash_is_for_the_settings(options: list[
 
 def test_a_name_that_the_settings_could_not_hold_is_refused() -> None:
     assert CliRunner().invoke(app, ["token", "a=b"]).exit_code != 0
+
+
+def test_a_load_test_without_a_broker_ends_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        loadtest.main(broker="127.0.0.1:1")
+    assert end.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("khabar: no Kafka answers at 127.0.0.1:1")
