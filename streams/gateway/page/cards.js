@@ -1,7 +1,7 @@
 // The list of stories: one card each, changed in place, in an order that holds still while somebody reads.
 
 import { bdi, h, icon, place, quoted, setText, shape } from "./dom.js";
-import { ago, datedWhole, direction, isolated, say, tamed } from "./locale.js";
+import { ago, datedWhole, direction, isolated, language, say, tamed } from "./locale.js";
 import { curve, growth, latestOf } from "./newsroom.js";
 
 const SOURCES = 4; // named on a card
@@ -41,14 +41,21 @@ class Card {
 
   show(story, now) {
     this.story = story;
-    const headline = story.headline ?? say("untitled");
-    setText(this.link, tamed(headline));
-    this.headline.dir = direction(story.language);
-    if (story.language) this.headline.lang = story.language;
+    this.title(story);
     this.marks(story);
     this.last(story);
     this.told(story);
     this.times(now);
+  }
+
+  title(story) {
+    const { text, untitled } = this.list.headline(story);
+    const code = text === null ? language : story.language;
+    setText(this.link, tamed(text ?? say("untitled")));
+    this.headline.dir = direction(code);
+    if (code) this.headline.lang = code;
+    this.untitled = untitled && text !== null;
+    this.headline.classList.toggle("untitled", untitled);
   }
 
   marks(story) {
@@ -58,6 +65,7 @@ class Card {
     this.node.classList.toggle("wide", story.sources.length >= 4);
     const flags = [];
     if (unread) flags.push(h("span.dot", { role: "img", "aria-label": say("unread"), title: say("unread") }));
+    if (this.untitled) flags.push(h("span.flag.none", {}, say("untitled")));
     for (const alert of this.list.alertsOf(story.id)) {
       if (alert.breaking) flags.push(h("span.flag.breaking", { lang: "ar" }, say("breaking")));
       if (alert.burst) flags.push(h("span.flag.burst", { lang: "ar" }, say("burst")));
@@ -113,7 +121,7 @@ class Card {
   }
 }
 
-/** What the list asks of the page is given at once: `read`, `visit`, `nameOf`, `alertsOf`, `hrefOf`, `askMenu`. */
+/** What the list asks of the page is given at once: `read`, `visit`, `nameOf`, `headline`, `alertsOf`, `hrefOf`, `askMenu`. */
 export class Cards {
   constructor(node, page) {
     Object.assign(this, page);
@@ -159,6 +167,12 @@ export class Cards {
   /** Ages and growth go on without events. */
   tick(now) {
     for (const card of this.cards.values()) card.times(now);
+  }
+
+  /** Draw one card anew where it stands: its words have come. */
+  redraw(id, now) {
+    const card = this.cards.get(id);
+    card?.show(card.story, now);
   }
 
   /** Draw the marks of one card anew, wherever it stands: the story was read. */
@@ -216,12 +230,11 @@ export function menu(button, entries) {
 }
 
 /** What one may do with a story from its card. */
-export function storyActions(story, { muted, nameOf, read, changed }) {
+export function storyActions(story, { muted, nameOf, headline, read, changed }) {
   const act = (what) => () => { what(); changed(); };
-  const headline = story.headline ?? say("untitled");
   return [
     [say("markUnread"), act(() => read.unmark(story.id))],
-    [say("muteStory"), act(() => muted.add("story", story.id, headline))],
+    [say("muteStory"), act(() => muted.add("story", story.id, headline(story).text ?? say("untitled")))],
     ...story.sources.slice(0, 2).map((each) => [
       say("muteSource", isolated(nameOf(each.source))), act(() => muted.add("source", each.source, nameOf(each.source))),
     ]),

@@ -1,9 +1,10 @@
 // What asks before it acts: settings, the verdict that these are not one story, the token of a gateway that wants one.
 
-import { bdi, h, icon, quoted } from "./dom.js";
+import { bdi, h, icon } from "./dom.js";
 import { post, setToken } from "./gateway.js";
 import { kept } from "./kept.js";
 import { digits, isolated, language, say, zone } from "./locale.js";
+import { headline, headlineOf } from "./texts.js";
 
 function dialog(title, content, { closable = true } = {}) {
   const node = h("dialog", { "aria-labelledby": "dialog-title" },
@@ -63,11 +64,11 @@ export function settings(page) {
 const WORDS_OF_KEYS = ["j", "k", "Enter", "Esc", "/", "p"];
 
 /** "These are not one story": which members do not belong, and why; written down by the gateway. */
-export function feedback(story, page) {
+export function feedback(story, articles, page) {
   const boxes = story.members.map((member, index) => {
     const id = `not-one-${index}`;
     return h("li", {}, h("input", { type: "checkbox", id, value: member.id }),
-      h("label", { for: id }, h("b", {}, bdi(page.nameOf(member.source))), " ", quoted("span", member.title ?? say("untitled"), story.language)));
+      h("label", { for: id }, h("b", {}, bdi(page.nameOf(member.source))), " ", headline("span", headlineOf(member.title, articles.get(member.id)), story.language)));
   });
   const note = h("textarea", { rows: "2", maxlength: "2000", dir: "auto" });
   const status = h("p.note", { role: "status" });

@@ -4,7 +4,7 @@ import { MANY } from "./address.js";
 import { bdi, h, icon } from "./dom.js";
 import { byName, countryName, isolated, languageName, say } from "./locale.js";
 
-const RANGES = ["all", "1h", "6h", "24h", "72h"];
+const RANGES = { all: null, "1h": 1, "6h": 6, "24h": 1, "72h": 3 }; // and the number in what each is called
 const SORTS = ["last_seen", "growth"];
 
 function fill(select, options, chosen) {
@@ -49,7 +49,7 @@ export class Filters {
   /** Show the state, with the choices that there are: sources [id], languages [code], countries [code]. */
   show(state, { sources, languages, countries }) {
     const { range, sort, source, country, language, several, q, chosen } = this.nodes;
-    fill(range, RANGES.map((each) => [each, say(`ranges.${each}`)]), state.range);
+    fill(range, Object.entries(RANGES).map(([each, number]) => [each, say(`ranges.${each}`, number)]), state.range);
     fill(sort, SORTS.map((each) => [each, say(`sorts.${each}`)]), state.sort);
     const inOrder = (values, name) =>
       values.map((each) => [each, name(each)]).sort((a, b) => byName(a[1], b[1]));

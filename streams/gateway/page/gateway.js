@@ -6,6 +6,7 @@ const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 // A browser opens at most six connections to one place over HTTP/1.1, all its tabs together: a page that nobody looks at
 // gives its stream back after this, and resumes it when it is looked at again.
 const HIDDEN_MS = 60_000;
+const PATIENCE_MS = 15_000; // the slowest look-up takes a tenth of it; longer, and a dead connection is found out later
 
 let token = sessionStorage.getItem("khabar.token") ?? "";
 
@@ -25,14 +26,17 @@ export class Refusal extends Error {
 async function ask(path, options = {}) {
   const headers = { ...(options.headers ?? {}) };
   if (token) headers.Authorization = `Bearer ${token}`;
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  const signal = options.signal ? AbortSignal.any([options.signal, patience]) : patience;
   let answer;
+  let body;
   try {
-    answer = await fetch(path, { ...options, headers, cache: "no-cache", credentials: "same-origin" });
+    answer = await fetch(path, { ...options, headers, signal, cache: "no-cache", credentials: "same-origin" });
+    body = await answer.text();
   } catch (failure) {
     if (failure.name === "AbortError") throw failure;
     throw new Refusal(0, failure.message);
   }
-  const body = await answer.text();
   let found = null;
   try {
     found = body ? JSON.parse(body) : null;
@@ -107,6 +111,13 @@ export class Stream {
       this.later(RETRY_MS[Math.min(this.failures, RETRY_MS.length - 1)]);
       this.failures += 1;
     });
+  }
+
+  /** The gateway cannot be reached, whatever the connection looks like. */
+  lost() {
+    if (this.source === null) return; // given back, or about to be tried again
+    this.turn("broken");
+    this.later(RETRY_MS[0]);
   }
 
   later(wait) {

@@ -6,6 +6,7 @@ import { applyTheme, askToken, feedback, settings } from "./dialogs.js";
 import { h, icon } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Refusal, Stream, get } from "./gateway.js";
+import { Headlines } from "./headlines.js";
 import { Muted, Read, Visit, kept } from "./kept.js";
 import { isolated, language, say, translate } from "./locale.js";
 import { Newsroom } from "./newsroom.js";
@@ -37,7 +38,9 @@ class Page {
     this.hrefOf = (story) => hrefOf({ ...this.state, open: story });
     this.languageOf = (story) => this.newsroom.get(story)?.language ?? "ar";
     this.now = () => this.newsroom.now();
-    this.feedback = (story) => feedback(story, this);
+    this.feedback = (story, articles) => feedback(story, articles, this);
+    this.headlines = new Headlines(() => this.laneParams(), (story) => this.cards.redraw(story, this.now()));
+    this.headline = (story) => this.headlines.of(story);
   }
 
   async start() {
@@ -46,7 +49,7 @@ class Page {
     this.read = new Read(this.lane);
     this.visit = new Visit(this.lane);
     this.cards = new Cards(byId("cards"), {
-      read: this.read, visit: this.visit, nameOf: this.nameOf, hrefOf: this.hrefOf,
+      read: this.read, visit: this.visit, nameOf: this.nameOf, headline: this.headline, hrefOf: this.hrefOf,
       alertsOf: (id) => this.alerts.of(id), askMenu: (id, button) => this.menu(id, button),
     });
     this.pause = new Pause(byId("cards"), () => this.render(null));
@@ -65,14 +68,19 @@ class Page {
     this.every(15_000, 120_000, () => this.rising.ask());
     this.every(5000, 60_000, () => this.askHealth());
     setInterval(() => this.tick(), 1000);
-    setInterval(() => this.slowly(), 5000);
+    setInterval(() => { this.slowly(); this.render(new Set()); }, 5000); // what is past the time range goes, too
   }
 
   /** Ask now and again; less often while nobody looks. What fails is tried again at its time. */
   every(ms, hiddenMs, ask) {
     const round = async () => {
-      await ask().catch((refusal) => this.refused(refusal));
-      setTimeout(round, document.hidden ? hiddenMs : ms);
+      try {
+        await ask();
+      } catch (refusal) {
+        this.refused(refusal);
+      } finally {
+        setTimeout(round, document.hidden ? hiddenMs : ms);
+      }
     };
     void round();
   }
@@ -92,7 +100,12 @@ class Page {
   }
 
   async askHealth() {
-    this.health = await get("/v1/health", this.laneParams());
+    try {
+      this.health = await get("/v1/health", this.laneParams());
+    } catch (refusal) {
+      if (refusal.status === 0) this.stream?.lost(); // a connection that died without a word looks open to a browser
+      throw refusal;
+    }
     this.newsroom.replay = this.health.kind === "replay";
     if (this.health.newest) this.newsroom.newest = Math.max(this.newsroom.newest, Date.parse(this.health.newest));
     showHealth(byId("health"), this.health, this.now());
@@ -138,7 +151,8 @@ class Page {
     } catch (failure) {
       if (failure.name === "AbortError") return;
       this.refused(failure);
-      this.stream.turn("broken");
+      if (failure.status === 503 && !this.loaded) this.note(say("filling"));
+      else this.stream.turn("broken");
       if (failure.status >= 400 && failure.status < 500 && failure.status !== 429) this.note(say("failed", isolated(failure.message)));
       else this.again = setTimeout(() => this.load(), AGAIN_MS);
     }

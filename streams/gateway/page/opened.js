@@ -1,6 +1,7 @@
 // The story that stands open beside the list: asked for, shown, asked for again when it grows, and closed.
 
 import { writeAddress } from "./address.js";
+import { h } from "./dom.js";
 import { Refusal, get } from "./gateway.js";
 import { isolated, say } from "./locale.js";
 import { sweep } from "./offsets.js";
@@ -16,7 +17,7 @@ export class OpenStory {
     this.node = node;
     this.page = page;
     this.view = new StoryView(node, {
-      nameOf: page.nameOf, hrefFor: page.hrefFor, copy: (story) => this.copy(story), close: () => this.close(),
+      nameOf: page.nameOf, hrefFor: page.hrefFor, copy: (story, articles) => this.copy(story, articles), close: () => this.close(),
       feedback: page.feedback, choose: (entity) => page.choose(entity),
     });
   }
@@ -71,7 +72,7 @@ export class OpenStory {
       page.read.mark([newest]);
       page.cards.remark(id);
       page.cards.select(id);
-      document.title = `${isolated(found.story.headline ?? "")} · ${say("title")}`;
+      document.title = `${isolated(this.node.querySelector(".title").textContent)} · ${say("title")}`;
       if (first) this.view.focus();
       const articles = new Set(found.articles.map((article) => article.id));
       const behind = found.story.line < newest.line || found.story.members.some((each) => !articles.has(each.id));
@@ -103,12 +104,22 @@ export class OpenStory {
     link?.focus();
   }
 
-  async copy(story) {
-    try {
-      await navigator.clipboard.writeText(asText(story, this.page.nameOf));
-      this.page.toast(say("copied"));
-    } catch {
-      this.page.toast(say("notCopied")); // no permission, or not a secure context: http on another machine
-    }
+  async copy(story, articles) {
+    const text = asText(story, articles, this.page.nameOf);
+    const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+    this.page.toast(say(copied || copyTheOldWay(text) ? "copied" : "notCopied"));
   }
+}
+
+/** Without a permission, and where the page comes by plain http from another machine: no other way works there. */
+function copyTheOldWay(text) {
+  const before = document.activeElement;
+  const area = h("textarea.unseen", { readonly: true }, text);
+  document.body.append(area);
+  area.focus({ preventScroll: true });
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  before?.focus({ preventScroll: true });
+  return copied;
 }

@@ -4,6 +4,7 @@ import { bdi, h, quoted } from "./dom.js";
 import { get } from "./gateway.js";
 import { kept } from "./kept.js";
 import { ago, byName, count, datedWhole, isolated, say } from "./locale.js";
+import { headline, headlineOf, plainHeadline } from "./texts.js";
 
 const RISING = 12;
 const RISEN = 1; // score, about standard deviations above the expected; less is what a name does on any day
@@ -99,17 +100,24 @@ export class Alerts {
     if (items.some((each) => !before.has(each.story))) this.page.marked(new Set(items.map((each) => each.story)));
   }
 
+  /** An alert's headline, which is the beginning of the text where its article has no title. */
+  said(alert) {
+    const member = this.page.newsroom.get(alert.story)?.members.find((each) => each.id === alert.article);
+    return member && !member.title ? headlineOf(null, { lead: alert.headline }) : headlineOf(alert.headline);
+  }
+
   row(alert, now) {
     const flags = [];
     if (alert.breaking) flags.push(h("span.flag.breaking", { lang: "ar" }, say("breaking")));
     if (alert.burst) flags.push(h("span.flag.burst", { lang: "ar" }, say("burst")));
+    if (this.said(alert).untitled) flags.push(h("span.flag.none", {}, say("untitled")));
     const at = Date.parse(alert.at);
     return h("li", { class: alert.line > this.seen ? "new" : null },
       h("a.row", { href: this.page.hrefOf(alert.story), "data-open": alert.story },
         h("small", {}, flags, flags.length ? " " : "", bdi(alert.rule), " · ",
           h("time", { datetime: alert.at, title: datedWhole(at) }, ago(at, now))),
         alert.headline
-          ? quoted("span.line", alert.headline, this.page.languageOf(alert.story))
+          ? headline("span.line", this.said(alert), this.page.languageOf(alert.story))
           : quoted("span.line", alert.text, "ar"),
         h("small", {}, bdi(this.page.nameOf(alert.source)), alert.sources > 1 ? ` · ${say("sources", alert.sources)}` : "")));
   }
@@ -146,11 +154,15 @@ export class Alerts {
 
   tell(alerts) {
     if (!kept.read("notify", false) || typeof Notification === "undefined" || Notification.permission !== "granted") return;
-    for (const alert of alerts.slice(0, 3)) {
-      const shown = new Notification(isolated(alert.text), {
-        body: isolated(alert.headline ?? ""), tag: alert.id, silent: true, lang: "ar", dir: "rtl",
-      });
-      shown.addEventListener("click", () => { window.focus(); this.page.story.open(alert.story); });
+    try {
+      for (const alert of alerts.slice(0, 3)) {
+        const shown = new Notification(isolated(alert.text), {
+          body: alert.headline ? plainHeadline(this.said(alert)) : "", tag: alert.id, silent: true, lang: "ar", dir: "rtl",
+        });
+        shown.addEventListener("click", () => { window.focus(); this.page.story.open(alert.story); });
+      }
+    } catch {
+      this.page.toast(say("notifyDenied")); // Chrome on Android has notifications for service workers only
     }
   }
 }

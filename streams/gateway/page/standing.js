@@ -72,14 +72,12 @@ export function showStale(page) {
   const now = Date.now();
   const banner = document.getElementById("stale");
   const state = document.getElementById("state");
-  let text = null;
-  if (stream.state === "broken" && now - stream.since > BROKEN_MS) text = say("broken", ago(stream.since, now));
-  else if (health && !newsroom.replay) text = trouble(health, newsroom, now);
-  const note = text === null && newsroom.replay && newsroom.newest;
-  if (note) text = say("archive", datedWhole(newsroom.newest));
-  if (banner.textContent !== (text ?? "")) banner.textContent = text ?? "";
-  banner.hidden = text === null;
-  banner.classList.toggle("mild", Boolean(note));
+  const broken = stream.state === "broken" && now - stream.since > BROKEN_MS;
+  const alarm = broken ? say("broken", ago(stream.since, now)) : health && !newsroom.replay ? trouble(health) : null;
+  const text = alarm ?? remark(newsroom, now) ?? "";
+  if (banner.textContent !== text) banner.textContent = text;
+  banner.hidden = text === "";
+  banner.classList.toggle("mild", alarm === null);
   state.className = `state ${stream.state}`;
   state.textContent = say(page.pause.asked ? "paused" : stream.state === "open" ? "live" : "connecting");
   const clock = document.getElementById("clock");
@@ -88,13 +86,20 @@ export function showStale(page) {
   clock.title = zone();
 }
 
-function trouble(health, newsroom, now) {
+/** What somebody should look after. */
+function trouble(health) {
   const unserved = health.stages.filter((each) => each.members === 0).map((each) => say(`stages.${each.stage}`));
   if (unserved.length) return say("unserved", list(unserved));
   const lag = health.stages.reduce((sum, each) => sum + each.lag, 0);
   if (lag > BEHIND) return say("behind", say("articles", lag));
-  if (newsroom.newest && now - newsroom.newest > QUIET_MS) return say("quiet", dated(newsroom.newest));
   return null;
+}
+
+/** What one should know, and nobody can help: a quiet night is no fault. */
+function remark({ newest, replay }, now) {
+  if (!newest) return null;
+  if (replay) return say("archive", datedWhole(newest));
+  return now - newest > QUIET_MS ? say("quiet", dated(newest)) : null;
 }
 
 /** What changed since the last visit, counted over the stories that are known; gone once one has seen it. */

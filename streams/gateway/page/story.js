@@ -1,10 +1,10 @@
 // One story, opened: what is known first, its time line, who told it in whose words, the names, two texts side by side.
 
 import { Comparison, pairOf } from "./compare.js";
-import { bdi, h, icon, outward, quoted, sentence } from "./dom.js";
+import { bdi, h, icon, outward, sentence } from "./dom.js";
 import { byName, count, dated, datedWhole, isolated, say, time } from "./locale.js";
 import { firsts, folded } from "./newsroom.js";
-import { fullText, nameAt } from "./texts.js";
+import { fullText, headline, headlineOf, nameAt, plainHeadline } from "./texts.js";
 
 const NAMES = 40; // that are listed; a long story names hundreds
 
@@ -65,16 +65,22 @@ export class StoryView {
         : say("noDate");
       return [h("dt", {}, say(name)), h("dd", {}, text)];
     };
-    const title = quoted("h2.title", story.headline ?? say("untitled"), story.language, { tabindex: "-1", id: "story-title" });
+    const said = this.said(story.members[0], story.headline);
+    const title = headline("h2.title", said, story.language, { tabindex: "-1", id: "story-title" });
     const button = (name, key, act) => h("button", { type: "button", onclick: act, "data-key": key }, icon(name), say(key));
-    return h("header.head", {}, title,
+    return h("header.head", {}, said.untitled && said.text ? h("p", {}, h("span.kind", {}, say("untitled"))) : null, title,
       h("p.figures", {}, [say("articles", story.articles), say("sources", story.sources.length),
         story.distinct_texts > 1 ? say("own", story.distinct_texts) : ""].filter(Boolean).join(say("and"))),
       h("dl.firsts", {},
         h("div", {}, moment("firstPublished", first.published, first.published?.published_at)),
         h("div", {}, moment("firstSeen", first.seen, first.seen?.seen_at))),
-      h("div.acts", {}, button("copy", "copy", () => this.page.copy(this.story)),
-        h("button", { type: "button", "data-key": "notOne", onclick: () => this.page.feedback(this.story) }, say("notOne"))));
+      h("div.acts", {}, button("copy", "copy", () => this.page.copy(this.story, this.articles)),
+        h("button", { type: "button", "data-key": "notOne", onclick: () => this.page.feedback(this.story, this.articles) }, say("notOne"))));
+  }
+
+  /** What stands where a member's title would. */
+  said(member, title = member.title) {
+    return headlineOf(title, this.articles.get(member?.id));
   }
 
   /** A dot for each article, the first at the reader's side of the line. */
@@ -136,6 +142,8 @@ export class StoryView {
     }, say(`kinds.${member.kind}`))];
     if (article?.revision) badges.push(h("span.kind", {}, say("revised", article.revision)));
     if (article?.late) badges.push(h("span.kind", {}, say("lateMark")));
+    const said = this.said(member);
+    if (said.untitled && said.text) badges.push(h("span.kind", {}, say("untitled")));
     const open = this.opened.has(key);
     const buttons = [];
     if (article) {
@@ -151,7 +159,7 @@ export class StoryView {
     const away = member.url ? outward(member.url, say("original")) : null;
     return h("div.member", {},
       h("p.who", {}, h("b", {}, bdi(this.page.nameOf(member.source))), badges, h("span.when", {}, when)),
-      quoted("p.said", member.title ?? say("untitled"), article?.language ?? this.story.language),
+      headline("p.said", said, article?.language ?? this.story.language),
       h("p.acts", {}, buttons, away),
       open && article ? this.text(article) : null);
   }
@@ -212,9 +220,10 @@ export class StoryView {
 }
 
 /** A story as one pastes it into a message: plain text, directions isolated, links whole. */
-export function asText(story, nameOf) {
+export function asText(story, articles, nameOf) {
   const first = firsts(story.members);
-  const lines = [story.headline ?? say("untitled"),
+  const said = (member, title) => plainHeadline(headlineOf(title, articles.get(member.id)));
+  const lines = [story.headline ?? said(story.members[0], null),
     [say("articles", story.articles), say("sources", story.sources.length)].join(say("and"))];
   if (first.published) {
     const at = datedWhole(Date.parse(first.published.published_at));
@@ -224,7 +233,7 @@ export function asText(story, nameOf) {
   for (const { head, reprints } of folded(story.members)) {
     for (const member of [head, ...reprints]) {
       const mark = member === head ? "•" : "  ↳";
-      lines.push(`${mark} ${isolated(nameOf(member.source))}: ${isolated(member.title ?? say("untitled"))}`);
+      lines.push(`${mark} ${isolated(nameOf(member.source))}: ${said(member, member.title)}`);
       if (member.url) lines.push(member.url);
     }
   }

@@ -74,17 +74,15 @@ class Desk:
         for event in events:
             if isinstance(event, Story):
                 self.stories[event.id] = event
-            line = event.lines[-1].line if isinstance(event, EnrichedArticle) else event.line  # type: ignore[attr-defined]
-            key = event.key if isinstance(event, Trend | Alert) else event.id  # type: ignore[attr-defined]
-            await self._producer.send(
-                self._topics.name(event),
-                key=key.encode(),
-                value=encode(event),
-                headers=[(LINE_HEADER, str(line).encode())],
-            )
+            if isinstance(event, Trend | Alert):  # many of them may come of one decision, so they carry no number
+                key, headers = event.key, []
+            else:
+                line = event.lines[-1].line if isinstance(event, EnrichedArticle) else event.line  # type: ignore[attr-defined]
+                key, headers = event.id, [(LINE_HEADER, str(line).encode())]  # type: ignore[attr-defined]
+            await self._producer.send(self._topics.name(event), key=key.encode(), value=encode(event), headers=headers)
         await self._producer.flush()
 
-    async def publish(self, source: str, title: str, body: str, **more: Any) -> str:
+    async def publish(self, source: str, title: str | None, body: str, **more: Any) -> str:
         """An article of this moment; returns the id of its story."""
         now = to_rfc3339(int(datetime.now(UTC).timestamp()) * 1_000_000)
         article = {

@@ -122,6 +122,19 @@ async def test_a_story_is_copied_as_text_with_its_links(open_page: Any) -> None:
     assert text.count("https://") == 6
 
 
+async def test_a_page_that_comes_by_plain_http_copies_too(open_page: Any) -> None:
+    page = await opened(open_page, RATES)
+    await page.evaluate(
+        """Object.defineProperty(navigator, 'clipboard', {value: undefined});
+           document.addEventListener('copy', () => { window.copied = document.activeElement.value; });"""
+    )
+    button = page.get_by_role("button", name="انسخ القصة")
+    await button.click()
+    await expect(page.locator("#toast")).to_contain_text("نُسخت")
+    assert (await page.evaluate("window.copied")).startswith(RATES)
+    await expect(button).to_be_focused()
+
+
 async def test_that_these_are_not_one_story_is_written_down(open_page: Any, settings: Settings) -> None:
     page = await opened(open_page, RATES)
     await page.get_by_role("button", name="ليست قصة واحدة").click()
