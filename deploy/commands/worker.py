@@ -37,6 +37,11 @@ def worker(
     if unknown := [name for name in names if name not in known]:
         raise Misconfigured(f"there is no stage {unknown[0]!r}; the stages are {', '.join(known)}")
     if len(names) > 1:
+        if "alerts" in names and settings.rules is not None:  # a slip in them is told now; a later one ends nothing
+            from agents.alerts.rules import read_rules
+            from agents.normalize.words import Words
+
+            read_rules(settings.rules, Words.shipped())
         supervise(names, settings)
     else:
         if owner is not None:

@@ -27,10 +27,14 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
 
 
 def test_all_stages_are_those_of_the_way_and_trends_and_alerts_where_there_are_rules(
-    ran: Ran, monkeypatch: pytest.MonkeyPatch
+    ran: Ran, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert CliRunner().invoke(app, ["worker"]).exit_code == 0
-    monkeypatch.setenv("KHABAR_RULES", "rules.toml")
+    rules = tmp_path / "rules.toml"
+    monkeypatch.setenv("KHABAR_RULES", str(rules))
+    rules.write_text("[[rule]]", "utf-8")
+    assert isinstance(CliRunner().invoke(app, ["worker"]).exception, Misconfigured)
+    rules.write_text('[[rule]]\nname = "x"\nwords = "جسر"', "utf-8")
     assert CliRunner().invoke(app, ["worker", "--lane", "x"]).exit_code == 0
     way = ["normalize", "tag", "deduplicate", "trends"]
     assert [stages for stages, _ in ran] == [way, [*way, "alerts"]]

@@ -1,0 +1,39 @@
+"""What `khabar watch` says before it watches: where its alerts can be read, and whether any will come."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import deploy.worker
+import streams.lag
+from deploy.cli import app
+from schemas import Unavailable
+
+
+@pytest.mark.parametrize(
+    ("working", "says"),
+    [
+        (["normalize", "tag", "deduplicate"], []),
+        (["normalize"], ["no worker for tag, deduplicate: nothing new comes until khabar worker --lane sport runs"]),
+        (None, []),
+    ],
+)
+def test_the_newsroom_is_told_where_to_read_and_when_nobody_works_on_the_lane(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, working: list[str] | None, says: list[str]
+) -> None:
+    async def served(_: object) -> list[str]:
+        if working is None:
+            raise Unavailable("no Kafka answers")
+        return working
+
+    monkeypatch.setattr(streams.lag, "served", served)
+    monkeypatch.setattr(deploy.worker, "supervise", lambda *_: None)
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nname = "x"\nwords = "جسر"', "utf-8")
+    done = CliRunner().invoke(app, ["watch", str(rules), "--lane", "sport"])
+    assert done.exit_code == 0
+    assert done.stderr.splitlines() == [
+        "1 rules; what they bring forth: khabar read alerts --follow --lane sport",
+        *says,
+    ]
