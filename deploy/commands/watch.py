@@ -21,8 +21,8 @@ def watch(
     the file, khabar worker does the same.
 
     The file is read when the watch starts: start it again after a change. A rule is known by its name, so that one
-    that is reworded stays silent on stories it told of, and one that is renamed does not. One watch works on a lane; a
-    second one stands by, with its own rules, until the first ends.
+    that is reworded stays silent on stories it told of, and one that is renamed does not. Of several watches of a lane
+    one works, by its own rules, and the others stand by for it: give them all the same.
 
     \b
     Example: rules that stand in a file, and what they bring forth
@@ -45,6 +45,8 @@ def watch(
     say(f"{len(read_rules(rules, Words.shipped()))} rules; what they bring forth: khabar read alerts --follow{on_lane}")
     with suppress(Unavailable):  # the stage waits for a broker that is away
         working = asyncio.run(served(settings))
+        if "alerts" in working:
+            say("this lane is watched already, or was seconds ago; one of the two will work: give both the same rules")
         if idle := [stage for stage in READS if stage not in working]:
             say(f"no worker for {', '.join(idle)}: nothing new comes until khabar worker{on_lane} runs")
     supervise(("alerts",), settings)

@@ -16,10 +16,14 @@ from schemas import Unavailable
     [
         (["normalize", "tag", "deduplicate"], []),
         (["normalize"], ["no worker for tag, deduplicate: nothing new comes until khabar worker --lane sport runs"]),
+        (
+            ["normalize", "tag", "deduplicate", "alerts"],
+            ["this lane is watched already, or was seconds ago; one of the two will work: give both the same rules"],
+        ),
         (None, []),
     ],
 )
-def test_the_newsroom_is_told_where_to_read_and_when_nobody_works_on_the_lane(
+def test_the_newsroom_is_told_where_to_read_and_who_works_on_the_lane(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, working: list[str] | None, says: list[str]
 ) -> None:
     async def served(_: object) -> list[str]:
