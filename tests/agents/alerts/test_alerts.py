@@ -1,5 +1,6 @@
 """Whom the newsroom is told of: once for each rule and story, in words that nobody else put there."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,8 @@ import agents.alerts
 from agents.alerts import Alerts, reach_us
 from agents.alerts.rules import Rule, parse_rules
 from agents.normalize.words import Words
-from schemas import Alert, EnrichedArticle, from_rfc3339
+from schemas import Alert, EnrichedArticle, encode, from_rfc3339
+from streams.gateway.filters import Facts, Filter
 
 Enriched = Callable[..., EnrichedArticle]
 WORDS = Words.shipped()
@@ -39,6 +41,19 @@ def test_words_are_met_behind_a_clitic_and_told_with_all_that_is_known(enriched:
         at="2026-05-01T09:00:00Z", line=7,
     )  # fmt: skip
     assert alert.key == alert.id
+
+
+@pytest.mark.parametrize("query", ["علي", "جسر", "ايران", '"مجلس الأمن"', "وزير جسر", "lens"])
+def test_words_are_met_as_the_gateway_meets_them(enriched: Enriched, query: str) -> None:
+    texts = (
+        "لقاء علي والوزير", "لقاء على الجسر", "وزيرٌ بالجسر", "مجلس الأمن وإيران", "مجلس امن الحي وايران", "LENS wins"
+    )  # fmt: skip
+    line = [enriched(n, f"a{n}", story=f"s{n}", title=title) for n, title in enumerate(texts)]
+    line.append(enriched(8, "named", story="s8", title="لقاء على الجسر", names=["علي حسن"]))
+    wanted = Filter.of([("q", query)], WORDS)
+    met = [event.id for event in line if wanted.matches(Facts.of_article(json.loads(encode(event)), {}, WORDS))]
+    assert 0 < len(met) < len(line)
+    assert [alert.article for alert in said(f"[[rule]]\nname = 'x'\nwords = '{query}'\n", line)] == met
 
 
 def test_things_are_met_by_id_and_by_any_spelling_of_their_name(enriched: Enriched) -> None:
