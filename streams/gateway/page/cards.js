@@ -60,7 +60,7 @@ class Card {
 
   marks(story) {
     const read = this.list.read.of(story.id);
-    const unread = read === undefined || read.line < story.line;
+    const unread = !this.list.read.has(story);
     this.node.classList.toggle("unread", unread);
     this.node.classList.toggle("wide", story.sources.length >= 4);
     const flags = [];
@@ -164,9 +164,12 @@ export class Cards {
     this.fresh = true;
   }
 
-  /** Ages and growth go on without events. */
+  /** Ages and growth go on without events, and no alert stays new. */
   tick(now) {
-    for (const card of this.cards.values()) card.times(now);
+    for (const card of this.cards.values()) {
+      card.times(now);
+      card.marks(card.story);
+    }
   }
 
   /** Draw one card anew where it stands: its words have come. */
@@ -175,7 +178,7 @@ export class Cards {
     card?.show(card.story, now);
   }
 
-  /** Draw the marks of one card anew, wherever it stands: the story was read. */
+  /** Draw the marks of one card anew, wherever it stands: the story was read, or an alert told of it. */
   remark(id) {
     const card = this.cards.get(id);
     if (card) card.marks(card.story);
@@ -233,7 +236,7 @@ export function menu(button, entries) {
 export function storyActions(story, { muted, nameOf, headline, read, changed }) {
   const act = (what) => () => { what(); changed(); };
   return [
-    [say("markUnread"), act(() => read.unmark(story.id))],
+    read.has(story) ? [say("markUnread"), act(() => read.unmark(story.id))] : [say("markRead"), act(() => read.mark([story]))],
     [say("muteStory"), act(() => muted.add("story", story.id, headline(story).text ?? say("untitled")))],
     ...story.sources.slice(0, 2).map((each) => [
       say("muteSource", isolated(nameOf(each.source))), act(() => muted.add("source", each.source, nameOf(each.source))),

@@ -33,6 +33,11 @@ export class Read {
     return this.stories.get(id);
   }
 
+  /** Whether the story was read as it is now. */
+  has(story) {
+    return (this.of(story.id)?.line ?? -1) >= story.line;
+  }
+
   mark(stories) {
     for (const story of stories) {
       this.stories.delete(story.id); // to the end: the oldest are forgotten first

@@ -185,7 +185,7 @@ class Page {
     return this.newsroom.list({
       range: rangeMs(this.state), sort: this.state.sort,
       only: (story) => (!this.state.several || story.sources.length > 1) &&
-        (!unread || (this.read.of(story.id)?.line ?? -1) < story.line) && (!changed || this.visit.changeOf(story) !== null),
+        (!unread || !this.read.has(story)) && (!changed || this.visit.changeOf(story) !== null),
     });
   }
 
@@ -228,8 +228,9 @@ class Page {
     if (this.waiting.size && !this.pause.on()) this.render(new Set());
   }
 
+  /** Alerts are marks on cards: they move none, and nobody waits for them. */
   marked(ids) {
-    this.render(ids);
+    for (const id of ids) this.cards.remark(id);
   }
 
   /** New filters, or a new order: a step in the history. */

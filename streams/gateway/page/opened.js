@@ -67,6 +67,7 @@ export class OpenStory {
       const found = await get(`/v1/stories/${encodeURIComponent(id)}`, page.laneParams({ limit: MEMBERS }));
       if (id !== this.id) return;
       page.takeIn([found.story]);
+      if (found.story.articles === 0) return this.view.fail(say("withdrawn"));
       this.view.show(found);
       const newest = page.newsroom.get(id) ?? found.story;
       page.read.mark([newest]);

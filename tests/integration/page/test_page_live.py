@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -12,7 +13,7 @@ import orjson
 import pytest
 from playwright.async_api import expect
 
-from schemas import RawArticle
+from schemas import Alert, RawArticle
 from streams import lanes
 from streams.kafka import make_producer, running
 from streams.settings import Settings
@@ -74,6 +75,46 @@ async def test_a_page_whose_gateway_was_killed_goes_on_without_a_gap_or_a_repeat
     await expect(page.locator("#stale")).not_to_contain_text("انقطع الاتصال")
     shown = await page.locator(".card .headline").all_text_contents()
     assert [sum(each == title for each in shown) for title in titles] == [1] * len(titles)
+
+
+async def test_a_connection_that_died_without_a_word_is_made_anew(open_page: Any) -> None:
+    page = await open_page()
+    await page.route("**/v1/health*", lambda route: route.abort())
+    async with page.expect_request(lambda request: "/v1/stream/" in request.url):
+        pass
+    await expect(page.locator("#state")).to_have_text("مباشر")
+
+
+async def test_a_quiet_night_is_said_and_what_is_past_the_time_range_goes(open_page: Any) -> None:
+    page = await open_page("?range=6h")
+
+    async def served(route: Any) -> None:
+        health = await (await route.fetch()).json()
+        await route.fulfill(json=health | {"stages": [each | {"members": 1} for each in health["stages"]]})
+
+    await page.route("**/v1/health*", served)
+    await page.clock.set_fixed_time(datetime.now(UTC) + timedelta(hours=7))
+    await expect(page.locator(".card")).to_have_count(0, timeout=10_000)
+    await expect(page.locator("#stale")).to_contain_text("لا جديد منذ", timeout=10_000)
+    await expect(page.locator("#stale")).to_have_class(re.compile("mild"))
+
+
+async def test_an_alert_marks_its_card_and_no_reader_waits_for_it(desk: Any, open_page: Any) -> None:
+    page = await open_page()
+    story = await desk.publish(
+        "jisr.example", "عاجل: جسر النهر يفتح للمشاة", "فتحت البلدية جسر النهر للمشاة قبل موعده بأسبوع."
+    )
+    card = page.locator(f'.card[data-id="{story}"]')
+    await expect(card).to_be_visible()
+    await page.keyboard.press("p")
+    told, member = desk.stories[story], desk.stories[story].members[0]
+    alert = Alert(
+        id=f"marked-{story}", rule="الجسر", kind="words", text="الجسر", breaking=True, burst=False, story=story,
+        article=member.id, headline=member.title, source=member.source, sources=1, at=told.last_seen_at, line=told.line,
+    )  # fmt: skip
+    await desk.write([alert])
+    await expect(card.locator(".flag.breaking")).to_be_visible(timeout=10_000)
+    await expect(page.locator("#pill")).to_be_hidden()
 
 
 async def test_filters_are_kept_in_the_address_and_hold_for_what_comes(desk: Any, open_page: Any) -> None:

@@ -42,6 +42,10 @@ async def test_a_story_is_unread_until_it_is_opened_and_again_when_it_grows(desk
     await desk.publish("jabal.example", "متطوعون يزرعون الأرز", body)
     await expect(card).to_have_class(re.compile("unread"))
     await expect(card).to_contain_text("+1 منذ قرأتها")
+    for name, unread in (("اجعلها مقروءة", False), ("اجعلها غير مقروءة", True)):
+        await card.get_by_role("button", name="إجراءات").click()
+        await page.get_by_role("menuitem", name=name, exact=True).click()
+        assert ("unread" in (await card.get_attribute("class") or "")) == unread
 
 
 async def test_what_is_muted_is_gone_until_it_is_called_back(open_page: Any) -> None:

@@ -153,6 +153,17 @@ async def test_that_these_are_not_one_story_is_written_down(open_page: Any, sett
     assert said["note"] == "خبر آخر عن المصرف نفسه"
 
 
+async def test_a_story_that_is_taken_back_while_it_stands_open_says_so(desk: Any, open_page: Any) -> None:
+    item = {"source": "murtajil.example", "url": "https://murtajil.example/1", "published_at": "2026-05-01T00:00:00Z"}
+    told = {"title": "خبر يُسحب بعد قليل", "body": "نشرت الصحيفة هذا الخبر على عجل، ثم تبين لها أنه لم يقع فسحبته."}
+    events = desk.decide([item | told])
+    await desk.write(events)
+    page = await open_page(f"?open={events[1].id}")
+    await expect(page.locator("#story-title")).to_have_text(told["title"])
+    await desk.write(desk.decide([item | {"status": "canceled"}]))
+    await expect(page.locator("#story .note")).to_have_text("سُحبت أخبار هذه القصة")
+
+
 async def test_a_link_opens_the_story_and_back_closes_it(open_page: Any) -> None:
     page = await opened(open_page, RATES)
     address = page.url
