@@ -10,7 +10,7 @@ import orjson
 
 from deploy.archives import no_record
 from schemas import FIRST, date_of, to_rfc3339
-from streams.archives import Archive, Placed, Report, Standing
+from streams.archives import Archive, Checked, Placed, Report, Standing
 
 __all__ = ["Rehearsal", "rehearse"]
 
@@ -58,15 +58,14 @@ class Rehearsal:
 
 def rehearse(archive: Archive, report: Report) -> Rehearsal:
     """Read the whole archive as a replay would; raises Misconfigured as that would."""
-    found, standing, before = Rehearsal(), Standing("reading"), FIRST
-    for record in archive.records():
+    found, standing = Rehearsal(), Standing("reading")
+    for record in Checked(archive.records()).records() if archive.assume_sorted else archive.records():
         if isinstance(record, Placed):
             found.placed += 1
             found.bytes += len(record.value)
             found.first = min(found.first or record.place, record.place)
+            found.unsorted += bool(found.last) and date_of(record.place) < date_of(found.last)
             found.last = max(found.last, record.place)
-            found.unsorted += bool(before) and date_of(record.place) < date_of(before)
-            before = record.place
             if len(found.shown) < _SHOWN:
                 found.shown.append(_shorter(orjson.loads(record.value)))
         else:

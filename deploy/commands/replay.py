@@ -78,7 +78,7 @@ def replay(
         for line in rehearsal.lines():
             typer.echo(line)
         if not rehearsal.placed:
-            raise Unavailable("every record would be refused; --map says what the fields are called")
+            raise Unavailable("every record would be refused, for the reasons above")
         return
     pace = speed_of(speed)
     name = lane or lane_name(files)

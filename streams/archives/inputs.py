@@ -54,6 +54,7 @@ def read_files(files: Sequence[Path], date_from: DateFrom | None = None) -> Iter
 
     Raises Misconfigured, which names the file and the line, where a file cannot be opened, or is broken.
     """
+    _tell_of_copies(files)
     for file in files:
         empty: list[str] = []
         for each in _expand(file, tell=True):
@@ -73,6 +74,22 @@ def read_files(files: Sequence[Path], date_from: DateFrom | None = None) -> Iter
                 empty.append(each.name)
         if empty:
             log.warning("%s: no record in %d files, such as %s", file, len(empty), empty[0])
+
+
+def _tell_of_copies(files: Sequence[Path]) -> None:
+    """Among the files that were named; what lies in folders may well be twice there."""
+    by_size: dict[int, list[Path]] = {}
+    for file in files:
+        if file.is_file():
+            by_size.setdefault(file.stat().st_size, []).append(file)
+    for same_size in by_size.values():
+        first: dict[str, Path] = {}
+        for file in same_size if len(same_size) > 1 else ():
+            with file.open("rb") as opened:
+                found = hashlib.file_digest(opened, "sha256").hexdigest()
+            if found in first:
+                log.warning("%s is %s once more, byte for byte: all that is in it will be repeats", file, first[found])
+            first.setdefault(found, file)
 
 
 def _broken(file: _Input, number: str, failed: Exception) -> Misconfigured:

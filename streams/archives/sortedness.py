@@ -65,5 +65,5 @@ def _falling(before: Placed, record: Placed) -> Misconfigured:
     here, there = (to_rfc3339(date_of(each.place)) for each in (record, before))
     return Misconfigured(
         f"the archive is not sorted: {record.where} is dated {here} and comes after {before.where}, {there}; remove "
-        "the lane (khabar lanes remove), and replay without --assume-sorted"
+        "the lane if it was begun (khabar lanes remove), and replay without --assume-sorted"
     )

@@ -54,7 +54,7 @@ def test_records_are_shown_as_they_would_be_sent_and_counted_by_what_would_becom
     assert told[:3] == [
         "10 records: 5 would be sent, 5 only for dead letters",
         "from 2026-05-01T00:00:00Z to 2026-05-04T00:00:00Z",
-        "1 of them come after a later one, and would be sorted in",
+        "2 of them come after a later one, and would be sorted in",
     ]
     assert told[3].startswith("5 kB of articles; the lane takes about 13 kB of disk a copy")
     assert told[4] == "undated: 4"
@@ -70,6 +70,18 @@ def test_an_archive_of_which_nothing_can_be_sent_says_why(tmp_path: Path) -> Non
     assert told[:2] == ["1 records: 0 would be sent, 1 only for dead letters", "undated: 1"]
     assert "--date-from" in told[2]
     assert said(tmp_path, "--from", "2026-01-01", *DATES, "--date-from", "2026-05-01").count("}\n") == 1
+
+
+def test_what_is_assumed_to_be_sorted_and_is_not_ends_it_as_it_would_a_replay(archive: Path) -> None:
+    done = CliRunner().invoke(app, ["replay", str(archive), *MAP, *DATES, "--dry-run", "--assume-sorted"])
+    assert isinstance(done.exception, Misconfigured)
+    assert "rain.jsonl:2 is dated 2026-05-01T00:00:00Z and comes after rain.jsonl:1" in str(done.exception)
+
+
+def test_dates_that_hold_no_record_say_what_the_records_are_dated(archive: Path) -> None:
+    told = said(archive, *MAP, "--from", "2020-01-01", "--to", "2020-01-31", code=1).splitlines()
+    assert told[0] == "10 records: 0 would be sent, 10 only for dead letters"
+    assert 'published_at is "2026-05-03", outside 2020-01-01T00:00:00Z to 2020-01-31' in told[2]
 
 
 def test_an_archive_without_a_record_is_none(tmp_path: Path) -> None:

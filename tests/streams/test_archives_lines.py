@@ -84,6 +84,18 @@ def test_an_archive_of_files_is_to_be_unpacked_first(tmp_path: Path) -> None:
             list(read_files([tmp_path / name]))
 
 
+def test_a_file_that_is_another_once_more_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = [tmp_path / f"{name}.jsonl" for name in "abc"]
+    for file, content in zip(files, (b'{"n":1}', b'{"n":2}', b'{"n":1}'), strict=True):
+        file.write_bytes(content)
+    assert len(list(read_files([*files, files[1]]))) == 4
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [
+        f"{files[2]} is {files[0]} once more, byte for byte: all that is in it will be repeats",
+        f"{files[1]} is {files[1]} once more, byte for byte: all that is in it will be repeats",
+    ]
+
+
 def test_files_without_a_record_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name, content in {"a": b"", "b": b"{}\n", "c": b"\n \n"}.items():
         (tmp_path / f"{name}.jsonl").write_bytes(content)
