@@ -1,7 +1,7 @@
 """All of Khabar at work for somebody who has just installed it: broker, lane, workers, samples, and what becomes.
 
-First the samples as a replay, whose results are the same on every machine; then two feeds that are followed live, in a
-lane of their own: what comes when is part of what that shows.
+First the samples as a replay, whose results are the same on every machine, and where there is a page, the names that
+rise; then two feeds that are followed live, in a lane of their own: what comes when is part of what that shows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from datetime import UTC, datetime
@@ -64,9 +64,9 @@ class Screen:
         self._live = Live(console=err, transient=True, auto_refresh=False) if err.is_terminal else None
         self._told, self._line = 0.0, ""
 
-    def serving(self, page: str, replayed: Settings) -> None:
-        """Called once, when the page of the live lane answers at that address."""
-        say(f"The page of what comes live: {page}/\nThe page of the samples:     {page}/?lane={replayed.lane}")
+    def serving(self, page: str) -> None:
+        """Called once, when the page answers at that address; nothing of the samples is on it yet."""
+        say(f"Open {page}/ and watch it fill: the samples, their stories, and the names that rise")
 
     def working(self, watch: Watch) -> None:
         """Called a few times a second while articles travel."""
@@ -88,12 +88,14 @@ class Screen:
         """Called once, when all articles have arrived."""
         self._write(show.findings(watch.articles, watch.stories, watch.causes, watch.sent))
 
-    def opening(self, room: Newsroom) -> None:
-        """Called once, when the live feeds can be followed."""
+    def opening(self, room: Newsroom, page: str | None) -> None:
+        """Called once, when the live feeds can be followed; `page` is where to see what they bring."""
         self._write(
             [show.Line(Text()), show.Line(Text("Live: what two feeds bring as it appears", style="bold underline"))]
         )
         say("\n".join(f"following {each.url}" for each in room.feeds))
+        if page:
+            say(f"Open {page} to see it on a page")
 
     def arrived(self, article: EnrichedArticle, articles: Mapping[str, EnrichedArticle]) -> None:
         """Called with each live article as it comes out; `articles` are those before it."""
@@ -200,33 +202,44 @@ async def _run(
             lane = Lane(kind="replay", since=since, until=until, versions=pinned, inputs=archive.inputs())
             await lanes.create(settings, lane)
             await lanes.create(live, lanes.LIVE)
-            if not once:
-                screen.serving(await shown.enter_async_context(serving(live)), settings)
-            await _with_workers(settings, words.append, _replay(settings, archive, screen, limit_s, words))
+            page = None if once else await shown.enter_async_context(serving(settings))
+            views = () if page is None else ("trends",)
+            if page:
+                screen.serving(page)
+            replaying = _replay(settings, archive, views, screen, limit_s, words)
+            await _with_workers(settings, words.append, replaying, views)
 
         async def follow() -> None:
             if not once:
                 screen.hints(settings, live, once=False, local=local)
             try:
-                await _follow(live, screen, once, limit_s)
+                await _follow(live, screen, limit_s, None if page is None else f"{page}/?lane={live.lane}")
             except TimeoutError:
                 said = "\n".join(words) or "nothing"
                 told = f"lane {live.lane} did not get what is on the feeds within {limit_s:.0f} s"
                 raise Unavailable(f"{told}. The workers' last words:\n{said}") from None
             screen.hints(settings, live, once=True, local=local)
 
-        await _with_workers(live, words.append, follow(), *(() if once else ("trends",)))
+        await _with_workers(live, words.append, follow())
 
 
-async def _replay(settings: Settings, archive: Archive, screen: Screen, limit_s: float, words: deque[str]) -> None:
-    """Send the samples through the lane, and show what became of them; raises Unavailable if that takes too long."""
+async def _replay(
+    settings: Settings, archive: Archive, views: Sequence[str], screen: Screen, limit_s: float, words: deque[str]
+) -> None:
+    """Send the samples through the lane, show what became of them, and wait until the views have seen them all.
+
+    Raises Unavailable if that takes too long.
+    """
     watch = Watch()
     try:
         async with asyncio.timeout(limit_s):
             await _travel(settings, archive, watch, screen)
+            screen.found(watch)
+            async with Lag(settings) as lag:
+                while any([sum((await lag.of(view)).values()) for view in views]):  # noqa: ASYNC110 - as below
+                    await asyncio.sleep(_LOOK_S)
     except TimeoutError:
         raise Unavailable(_not_drained(settings, watch, limit_s, words)) from None
-    screen.found(watch)
 
 
 async def _travel(settings: Settings, archive: Archive, watch: Watch, screen: Screen) -> None:
@@ -243,22 +256,23 @@ async def _travel(settings: Settings, archive: Archive, watch: Watch, screen: Sc
         screen.over(watch)
 
 
-async def _follow(settings: Settings, screen: Screen, once: bool, limit_s: float) -> None:
+async def _follow(settings: Settings, screen: Screen, limit_s: float, page: str | None) -> None:
     """Follow the live feeds as `khabar follow` does, and show what comes out at the end of the way.
 
-    Returns when all of it has come out if `once`, else goes on. Raises TimeoutError if that takes `limit_s` seconds.
+    Goes on where there is a page to see it on, else returns when all of it has come out. Raises TimeoutError if that
+    takes `limit_s` seconds.
     """
     rules = Rules(pace=_PACE)
     with TemporaryDirectory(prefix="khabar-") as folder, opened(Path(folder, "feeds.sqlite"), alone=True) as state:
-        async with newsroom(_STEP_ONCE_S if once else _STEP_S) as room:
+        async with newsroom(_STEP_S if page else _STEP_ONCE_S) as room:
             making = follower(settings, room.feeds, state, canonical=canonical_url, allowed=[HOST], rules=rules)
             async with making as it, asyncio.TaskGroup() as tasks:
                 async with asyncio.timeout(limit_s):
                     await _served(settings)  # what comes before the workers do would come out in any order
-                    screen.opening(room)
+                    screen.opening(room, page)
                     polling = tasks.create_task(it.run())
                     await _show_arrivals(settings, screen, room.versions)
-                if not once:
+                if page:
                     await asyncio.Event().wait()
                 polling.cancel()
 
@@ -284,7 +298,7 @@ async def _show_arrivals(settings: Settings, screen: Screen, count: int) -> None
 
 
 async def _with_workers(
-    settings: Settings, say: Callable[[str], None], job: Coroutine[None, None, None], *views: str
+    settings: Settings, say: Callable[[str], None], job: Coroutine[None, None, None], views: Sequence[str] = ()
 ) -> None:
     """Do the job while the stages and these views run as children of this process.
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import orjson
@@ -69,13 +70,19 @@ async def lanes_of(settings: Settings) -> set[str]:
     return {lane[1] for lane in found if lane}
 
 
+def asked(url: str) -> list[dict[str, Any]]:
+    with urlopen(url, timeout=30) as answer:  # noqa: S310 - our own
+        items: list[dict[str, Any]] = orjson.loads(answer.read())["items"]
+        return items
+
+
 async def test_the_demo_tells_the_stories_goes_on_until_interrupted_and_removes_the_one_before(
     settings: Settings, tmp_path: Path
 ) -> None:
     older = settings.on("demo-0101-000000")
     await cluster.create(older, "replay")
     with khabar("demo", folder=tmp_path) as process:
-        until(lambda: process.poll() is not None or b"following http" in (tmp_path / "err").read_bytes(), "the feeds")
+        until(lambda: process.poll() is not None or b"to see it" in (tmp_path / "err").read_bytes(), "the feeds")
         said = (tmp_path / "err").read_text("utf-8")
         assert process.poll() is None, said
         children = psutil.Process(process.pid).children(recursive=True)
@@ -87,8 +94,10 @@ async def test_the_demo_tells_the_stories_goes_on_until_interrupted_and_removes_
         assert f"khabar read enriched --lane {live} --broker {settings.broker} --follow" in said
         page = re.search(r"http://127.0.0.1:\d+/", said)
         assert page
-        with urlopen(f"{page[0]}v1/stories?lane={replayed}", timeout=30) as answer:  # noqa: ASYNC210, S310 - our own
-            assert len(orjson.loads(answer.read())["items"]) > 15
+        assert said.index(page[0]) < said.index("sent 106")
+        assert f"{page[0]}?lane={live} " in said
+        assert len(asked(f"{page[0]}v1/stories")) > 15
+        assert [each["name"] for each in asked(f"{page[0]}v1/trends") if each["score"] >= 1] == ["سراب 3"]
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0, (tmp_path / "err").read_text("utf-8")
         assert psutil.wait_procs(children, 0)[1] == []
