@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from camel_tools.utils.charsets import AR_DIAC_CHARSET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -187,3 +188,8 @@ def test_both_spellings_share_their_ids_in_whole_articles(tag: Callable[..., Tag
     one = tag("أكد وزير الخارجية الروسي سيرغي لافروف أن الحل في سورية سياسي.")
     other = tag("قال وزير الخارجية الروسي سيرجي لافروف إن الأزمة في سوريا طالت.")
     assert {e.id for e in one.entities} == {e.id for e in other.entities} == {"wd:Q58217", "iso:SY"}
+
+
+def test_a_name_is_shown_without_the_vowel_signs_that_camel_tools_takes_off() -> None:
+    marked = "سا" + "".join(sorted(AR_DIAC_CHARSET)) + "مي الدالي"
+    assert link(("PERS", marked))[0].name == "سامي الدالي"
