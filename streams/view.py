@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import psutil
 from aiokafka import AIOKafkaProducer
@@ -34,6 +34,7 @@ __all__ = ["Begin", "View", "ViewStage", "Wants"]
 log = logging.getLogger(__name__)
 
 _LEARNED_AT_ONCE = 500  # past records that are read before the view learns them, in a thread
+_NEAR = 200_000  # records that are read sooner than a place among them is found: a look costs as much as reading 80,000
 _LOOK_S = 1.0  # how often it is noticed, while nothing comes, that the end of the topic holds no article
 
 Said = Trend | Alert
@@ -152,18 +153,34 @@ class ViewStage(FencedStage):
             bounds = bounds._replace(committed=bounds.end if since is None else since)
         position = start_of(partition, bounds)
         view = await asyncio.to_thread(begin)
-        clock_us = await self._clock_us(position)
+        clock_us = await self._clock_us(EnrichedArticle, position)
         await self._read(self.writes, view.recall, clock_us, wants.said_us)
         await self._read(EnrichedArticle, view.learn, clock_us, wants.reach_us, before=position)
         return _Tenure(partition, self.consumer.generation, producer, view, position), {partition: position}
 
-    async def _clock_us(self, position: int) -> int | None:
-        """The time of the line before that offset; of a replay None, since it may have written years in a minute."""
-        last = await newest(self.settings, EnrichedArticle, before=position)
-        if self.lane.kind == "live" and last is not None:
+    async def _clock_us(self, kind: type[Event], before: int) -> int | None:
+        """The time of the line at the last record before that offset; None where there is none that has one."""
+        last = await newest(self.settings, kind, before=before)
+        if last is not None:
             with suppress(Refused):
-                return from_rfc3339(decode(EnrichedArticle, last.value or b"").seen_at)
+                event = decode(kind, last.value or b"")
+                return from_rfc3339(event.until if isinstance(event, Trend) else cast(EnrichedArticle, event).seen_at)
         return None
+
+    async def _since(self, kind: type[Event], us: int) -> int | None:
+        """The offset from which on a topic holds what is of that time of the line or later; None: read all.
+
+        A replay may have written years in a minute, but its times rise with its line.
+        """
+        if self.lane.kind == "live":
+            return await first_since(self.settings, kind, us - SKEW_US)
+        last = await newest(self.settings, kind)
+        low, high = 0, 0 if last is None else last.offset + 1
+        while high - low > _NEAR:
+            middle = (low + high) // 2
+            clock_us = await self._clock_us(kind, middle + 1)
+            low, high = (low, middle) if clock_us is not None and clock_us >= us else (middle + 1, high)
+        return low
 
     async def _read(
         self,
@@ -176,7 +193,7 @@ class ViewStage(FencedStage):
         """Have the view learn what was written since so long before that time, or ever where one is None."""
         start = None
         if clock_us is not None and reach_us is not None:
-            since = await first_since(self.settings, kind, clock_us - reach_us - SKEW_US)
+            since = await self._since(kind, clock_us - reach_us)
             start = None if since is None else {0: since}
         some: list[Record] = []
         async with aclosing(read_topic(self.settings, kind, start=start)) as records:
@@ -234,7 +251,7 @@ class ViewStage(FencedStage):
         if tenure.waiting:
             said, tenure.waiting = tenure.waiting, {}
             topic = self.names.name(self.writes)
-            outputs = deque(self._output(topic, each) for each in said.values())
+            outputs = deque(self._output(topic, each) for each in sorted(said.values(), key=lambda each: each.line))
             stopping = await self.until_stopped(transact(tenure.producer, {(topic, 0): outputs}))
         if tenure.outcomes:
             outcomes, tenure.outcomes = tenure.outcomes, Counter()

@@ -12,7 +12,7 @@ import pytest
 from faust.types import TP
 
 from agents.trends import Trends
-from schemas import EnrichedArticle, Trend, encode
+from schemas import EnrichedArticle, Event, Lane, Trend, encode, from_rfc3339
 from streams import view
 from streams.driver import Slice
 from streams.settings import Settings
@@ -119,6 +119,29 @@ async def test_who_is_given_nothing_says_that_it_stands_by(
     assert await stage.given(set()) == {}
     assert stage._tenure is None, "what it had before is another's now"
     assert caplog.messages == ["another trends works on lane live; this one stands by"]
+
+
+@pytest.mark.parametrize("kind", [EnrichedArticle, Trend])
+async def test_a_replay_is_read_again_from_where_its_line_was_at_that_time(
+    monkeypatch: pytest.MonkeyPatch, enriched: Enriched, kind: type[Event]
+) -> None:
+    days = {0: 1, 1: 2, 4: 2, 5: 3, 9: 6, 12: 6, 13: 9}  # by offset; compaction and markers leave gaps
+    topic: dict[int, bytes] = {}
+    for offset, day in days.items():
+        event = enriched(offset, names=["ليلى"], seen=f"2026-05-0{day}T00:00:00Z")
+        topic[offset] = encode(event if kind is EnrichedArticle else Trends().take(event)[0])
+
+    async def newest(_: Settings, __: type[Event], *, before: int = 99) -> Any:
+        found = max((offset for offset in topic if offset < before), default=None)
+        return None if found is None else SimpleNamespace(offset=found, value=topic[found])
+
+    monkeypatch.setattr(view, "newest", newest)
+    monkeypatch.setattr(view, "_NEAR", 0)
+    stage = World(monkeypatch, Trends()).stage
+    stage.lane = Lane(kind="replay", since=None, until=None, versions={})
+    for day in range(1, 11):
+        since = await stage._since(kind, from_rfc3339(f"2026-05-{day:02}T00:00:00Z"))
+        assert [n for n in days if n >= (since or 0)] == [n for n in days if days[n] >= day]
 
 
 class Failing(Trends):
