@@ -1,6 +1,6 @@
-"""How fast a replay can read: each kind of file alone, read, mapped, dated and sorted, with nothing behind it.
+"""How fast a replay can be by itself: reading each kind of file, and sending, with nothing behind it.
 
-A replay is as fast as its slowest part; these figures say that reading is not it, or for which kind of file it is.
+A replay is as fast as its slowest part; these figures say that it is not its own, or for which kind of file it is.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ import orjson
 from backports import zstd
 
 from deploy.bench import Figure
-from streams.archives import Archive, Bounds, FieldMap, Placed, Placing
+from schemas import FIRST
+from streams import lanes
+from streams.archives import Archive, Bounds, FieldMap, Placed, Placing, Sorter
+from streams.replay import send
+from streams.settings import Settings
 
-__all__ = ["readers"]
+__all__ = ["readers", "sending"]
 
 _PAGES = 200  # of a WARC, whose reading costs most: some tens of milliseconds a page
 _FIELDS = ("source", "source_id", "url", "title", "lead", "body", "author", "section", "published_at")
@@ -54,6 +58,33 @@ def readers(articles: Sequence[Placed], say: Callable[[str], None]) -> list[Figu
                 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         figures.append(Figure(part=f"reading {kind}", rate=count / wall, cpu_us=cpu / count * 1e6))
     return figures
+
+
+async def sending(settings: Settings, articles: Sequence[Placed], say: Callable[[str], None]) -> Figure:
+    """Articles a second, and CPU of this process an article, of sending these as a replay does, to a lane of nobody.
+
+    A fifth of them is not counted, so that the start of the clients is left out; the lane is removed.
+    """
+    seen = [(0, time.perf_counter(), time.process_time())]
+    await lanes.create(settings, lanes.LIVE)
+    try:
+        say("measuring how fast articles are sent")
+        with Sorter() as sorter:
+            for each in articles:
+                sorter.add(each)
+            await send(
+                settings,
+                sorter,
+                FIRST,
+                lambda standing: seen.append((standing.done, time.perf_counter(), time.process_time())),
+                ahead=2 * len(articles),  # marks count, too
+            )
+    finally:
+        await lanes.remove(settings)
+    done, *ended = seen[-1]
+    before, *begun = next((each for each in seen if done / 5 < each[0] < done), seen[0])
+    wall, cpu = (end - begin for begin, end in zip(begun, ended, strict=True))
+    return Figure(part="sending, nobody behind", rate=(done - before) / wall, cpu_us=cpu / (done - before) * 1e6)
 
 
 def _json_lines(rows: list[dict[str, Any]]) -> bytes:

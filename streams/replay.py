@@ -70,10 +70,19 @@ async def _last_mark(consumer: AIOKafkaConsumer, partition: TopicPartition) -> s
     return FIRST
 
 
-async def send(settings: Settings, sorter: Ordered, after: str, report: Report, *, speed: float | None = None) -> int:
+async def send(
+    settings: Settings,
+    sorter: Ordered,
+    after: str,
+    report: Report,
+    *,
+    speed: float | None = None,
+    ahead: int | None = None,
+) -> int:
     """Send what `sorter` gives, everything past the place `after`; close the lane; return the records sent.
 
-    With `speed` articles are as far apart as their dates, divided by it; without, as fast as the stages follow.
+    With `speed` articles are as far apart as their dates, divided by it; without, as fast as the stages follow, which
+    may be `ahead` records behind (AHEAD unless given).
     Records without a place go first, unless the lane is past its beginning. Waits for as long as it takes where the
     broker is away or the stages are behind, and says so in what it reports.
     """
@@ -82,7 +91,7 @@ async def send(settings: Settings, sorter: Ordered, after: str, report: Report, 
     if after == FIRST or isinstance(sorter, Checked):  # which leaves out by itself what was sent
         records, total = sorter.records(), total + sorter.unplaced_count
     standing = Standing("sending", 0, total, after)
-    sender = _Sender(settings, standing, report, speed)
+    sender = _Sender(settings, standing, report, speed, AHEAD if ahead is None else ahead)
     try:
         async with Lag(settings) as lag:
             await sender.run(records, lag)
@@ -92,9 +101,9 @@ async def send(settings: Settings, sorter: Ordered, after: str, report: Report, 
 
 
 class _Sender:
-    def __init__(self, settings: Settings, standing: Standing, report: Report, speed: float | None) -> None:
+    def __init__(self, settings: Settings, standing: Standing, report: Report, speed: float | None, ahead: int) -> None:
         self._settings, self._standing, self._report = settings, standing, report
-        self._speed = speed
+        self._speed, self._ahead = speed, ahead
         self._began: tuple[float, int] | None = None  # when the first article went out (monotonic), and its date
         self._topic = Topics(settings.prefix, settings.lane).name(RawArticle)
         self._delivery = Delivery(settings)
@@ -163,7 +172,7 @@ class _Sender:
                 behind = {stage: await lag.of(stage) for stage in ("normalize", "tag")}
                 self._standing.lag = {stage: sum(each.values()) for stage, each in behind.items()}
                 worst = worst_of(behind)
-                if worst.records <= AHEAD:
+                if worst.records <= self._ahead:
                     break
                 self._standing.unserved = alone.look(await lag.unserved())
                 await self._wait(str(worst))

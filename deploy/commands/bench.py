@@ -20,7 +20,7 @@ def bench(
     rate: Annotated[int, typer.Option(min=1, help="Articles a second while latency is measured.")] = 200,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Measure what an article costs: reading each kind of file, each core, the chain of them, the way through Kafka.
+    """Measure what an article costs: reading each kind of file, sending, each core, all of them, the way through Kafka.
 
     Uses articles of yours, a lane of its own, and a Kafka that runs (`khabar broker start`); the figures are CPU
     in microseconds an article, articles a second, and the milliseconds from raw to enriched.
@@ -36,7 +36,7 @@ def bench(
 
     from deploy.archives import archive_of
     from deploy.bench import CHAIN, STREAMED, cores, latency, machine, through_kafka
-    from deploy.ceilings import readers
+    from deploy.ceilings import readers, sending
     from deploy.console import say
     from deploy.table import show, show_json
     from schemas import Misconfigured
@@ -50,6 +50,7 @@ def bench(
     os.environ["KHABAR_TAGGER"] = "crf" if tagger else "off"
     settings = Settings(metrics_port=0).on(f"bench-{int(time.time())}")
     figures = readers(placed, say)
+    figures.append(asyncio.run(sending(settings, placed, say)))
     figures += cores(placed, settings.tagger, say)
     figures += asyncio.run(through_kafka(settings, placed, say))
     delay = asyncio.run(latency(settings, placed[: rate * 30], rate, say))

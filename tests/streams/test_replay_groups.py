@@ -57,7 +57,7 @@ async def test_with_a_speed_gaps_are_kept_and_divided(clock: list[float], monkey
 
     monkeypatch.setattr(replay.asyncio, "sleep", sleep)
     said: list[str] = []
-    sender = replay._Sender(Settings(), Standing("sending"), lambda standing: said.append(standing.waiting), 60)
+    sender = replay._Sender(Settings(), Standing("sending"), lambda standing: said.append(standing.waiting), 60, 1)
     went = []
     for record in (UNPLACED, at(1000), at(1030), at(1600), at(1600)):
         await sender._until_due(record)
