@@ -98,6 +98,9 @@ def application(settings: Settings, parts: Sequence[Part], registry: CollectorRe
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )
+    # A path with a slash too many is none: redirects name plain HTTP, also behind a proxy with TLS, and a token in the
+    # query would go out unencrypted.
+    app.router.redirect_slashes = False
     app.state.drain = drain
     app.state.lanes = Lanes(settings)
     return app

@@ -1,4 +1,4 @@
-"""What every request passes: security headers, the CORS list, read tokens, a rate for each client, and the counters."""
+"""What every request passes: the CORS list, read tokens, a rate for each client, and the counters."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import time
 from collections.abc import Mapping
 from hashlib import sha256
 
+import orjson
 from prometheus_client import CollectorRegistry, Counter
-from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.datastructures import Headers, QueryParams
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streams.gateway.problem import Problem, answer
+from streams.gateway.problem import PROBLEM_JSON, Problem, answer, document
 from streams.settings import Settings
 
-__all__ = ["Guard", "bearer", "owner"]
+__all__ = ["HEADERS", "Guard", "bearer", "owner"]
 
-_HEADERS = {
+# Of every answer; `server` puts them there, also on those to what is no request.
+HEADERS: Mapping[str, str] = {
     # Nothing but our own files: no inline script or style, no frame around the page, nothing sent elsewhere.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -61,16 +64,16 @@ class Guard:
             self._names = {"localhost", "127.0.0.1", "[::1]", settings.gateway_host, *settings.gateway_names}
         self._inner: ASGIApp = self._checked
         if settings.cors_origins:
-            self._inner = CORSMiddleware(
+            self._inner = _Cors(
                 self._checked,
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "HEAD"],
-                allow_headers=["Authorization", "Last-Event-ID"],
+                allow_headers=["Authorization", "If-None-Match", "Last-Event-ID"],
                 expose_headers=["ETag", "Retry-After"],
             )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check the request, pass it on, and put the headers on whatever is answered, a bug's answer included."""
+        """Check the request, pass it on, and count whatever is answered, a bug's answer included."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -80,9 +83,6 @@ class Guard:
             nonlocal answered
             if message["type"] == "http.response.start":
                 answered = True
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
                 self._counted.labels(_method(scope["method"]), str(message["status"])).inc()
             await send(message)
 
@@ -127,6 +127,18 @@ class Guard:
                 "reading needs a token: Authorization: Bearer …, or ?access_token=… where headers cannot be set",
                 headers={"WWW-Authenticate": "Bearer"},
             )
+
+
+class _Cors(CORSMiddleware):
+    """Starlette's, but that it refuses with a problem document."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        found = super().preflight_response(request_headers)
+        if found.status_code >= 400:
+            why = bytes(found.body).decode()
+            found.body = orjson.dumps(document(found.status_code, f"{why}; cors_origins lists whose pages may read"))
+            found.headers.update({"Content-Type": PROBLEM_JSON, "Content-Length": str(len(found.body))})
+        return found
 
 
 class _Rates:

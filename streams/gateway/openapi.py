@@ -72,6 +72,7 @@ _EVERYWHERE = answered(
     {
         401: "It takes a token, and none that is known here came.",
         404: "There is no such lane.",
+        421: "It is meant for a host that is not among gateway_names.",
         429: "Too much at once: Retry-After says when to come again.",
         503: "The broker does not answer.",
     },

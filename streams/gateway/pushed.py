@@ -11,7 +11,7 @@ from starlette.responses import Response
 from schemas import RawArticle
 from streams.gateway.body import JSON
 from streams.gateway.door import Refusal, Taken
-from streams.gateway.openapi import answered, ref
+from streams.gateway.openapi import LANE, answered, ref
 from streams.gateway.problem import Problem, Wrong
 
 __all__ = ["NDJSON", "PATH", "Judged", "PushedArticle", "PushedBatch", "many", "one"]
@@ -60,6 +60,7 @@ PATH: Mapping[str, Any] = {
         'that one, or none. "status": "canceled" takes an article back by its url, or by source_id. Fields that are '
         "not among those of RawArticle are kept as they are. Bodies may come as gzip.",
         "security": [{"pushToken": []}],
+        "parameters": [LANE],
         "requestBody": {
             "required": True,
             "content": {

@@ -10,11 +10,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import orjson
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from schemas import Misconfigured
+from streams.gateway.guard import HEADERS
+from streams.gateway.problem import PROBLEM_JSON, document
 
 __all__ = ["Server", "listen"]
 
@@ -87,6 +90,16 @@ class _Connection(HttpToolsProtocol):
         self._have_head()
         super().on_headers_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """As uvicorn's own, for what is no request, but as a problem document."""
+        body = orjson.dumps(document(400, msg))
+        about = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", b"%d" % len(body))]
+        head = [
+            b"%s: %s\r\n" % each for each in (*self.server_state.default_headers, *about, (b"connection", b"close"))
+        ]
+        self.transport.write(b"".join([b"HTTP/1.1 400 Bad Request\r\n", *head, b"\r\n", body]))
+        self.transport.close()
+
     def _await_head(self) -> None:
         self._have_head()
         self._head = 0
@@ -113,6 +126,7 @@ class Server(uvicorn.Server):
             log_config=None,  # ours
             access_log=False,  # it would hold tokens and who reads what
             server_header=False,
+            headers=list(HEADERS.items()),
             proxy_headers=False,
             limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=_KEEP_ALIVE_S,

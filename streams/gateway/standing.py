@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from schemas import DeadLetter, EnrichedArticle, Unavailable
 from streams import lanes
+from streams.gateway.answers import known
 from streams.gateway.app import Part
 from streams.gateway.openapi import LANE, READ, answered, ref
 from streams.kafka import errors, make_consumer, running
@@ -74,7 +75,7 @@ _PATH: Mapping[str, Any] = {
         "parameters": [LANE],
         "responses": answered(
             {200: ("How it stands, at most two seconds ago.", ref(LaneStanding))},
-            {404: "There is no such lane.", 503: "The broker does not answer."},
+            {400: "A parameter is wrong; `errors` names it."},
         ),
     }
 }
@@ -101,6 +102,7 @@ class Standing(Part):
                 await lane.close()
 
     async def _get(self, request: Request) -> Response:
+        known(request, ())
         settings: Settings = await request.app.state.lanes.of(request)
         lane = self._lanes.setdefault(settings.lane, _Lane(settings, self._feeds))
         self._lanes.move_to_end(settings.lane)

@@ -171,8 +171,8 @@ async def test_one_gateway_streams_every_lane_and_says_what_there_is_not(
             ("enriched?lane=nobody", 404, "there is no such lane"),
             ("everything", 404, "there is no stream 'everything'"),
             ("enriched?since=yesterday", 400, "since is 'yesterday'"),
-            ("enriched?entitiy=wd:Q79", 400, "'entitiy' means nothing here; take access_token"),
-            ("trends?source=x", 400, "'source' means nothing here; take access_token, entity"),
+            ("enriched?entitiy=wd:Q79", 400, "'entitiy' means nothing here; take country, entity"),
+            ("trends?source=x", 400, "'source' means nothing here; take entity, lane, q, since"),
             ("enriched?relation=twin", 400, "relation is 'twin'; give one of"),
             ("enriched?q=...", 400, "there is no word to look for"),
         ):

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
@@ -150,7 +151,9 @@ async def test_only_listed_origins_may_read_from_a_browser(serving: Any, client:
         assert answer.status == 200
     pushing = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
     async with client.options(url + "/v1/articles", headers=ours | pushing) as answer:
-        assert answer.status == 400
+        problem = await answer.json(content_type="application/problem+json")
+        assert (answer.status, problem["status"]) == (400, 400)
+        assert problem["detail"].startswith("Disallowed CORS method")
 
 
 async def test_a_name_that_is_not_ours_is_refused_on_loopback(serving: Any, client: Any) -> None:
@@ -246,6 +249,21 @@ async def test_a_head_without_end_is_cut(serving: Any) -> None:
     for said in (b"GET /" + b"a" * 70_000, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 11_000):
         answer, _ = await talk(url, said)
         assert answer.startswith(b"HTTP/1.1 400")
+        assert b"application/problem+json" in answer
+
+
+async def test_what_is_no_request_gets_a_problem_and_the_headers_of_all_answers(serving: Any) -> None:
+    answer, _ = await talk(await serving([Example()]), b"\x16\x03\x01 hello\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert orjson.loads(body)["status"] == 400
+    assert b"x-content-type-options: nosniff" in head.lower()
+
+
+async def test_a_slash_too_many_is_not_redirected_with_what_the_query_holds(serving: Any, client: Any) -> None:
+    url = await serving([Example()])
+    async with client.get(f"{url}/v1/example/?access_token=secret", allow_redirects=False) as answer:
+        assert answer.status == 404
+        assert "secret" not in await answer.text()
 
 
 async def test_the_description_is_whole_and_the_page_shows_it(serving: Any, client: Any) -> None:
