@@ -134,12 +134,12 @@ async def test_killed_in_the_middle_the_last_values_and_the_alerts_are_those_of_
     history, line = [enriched(0, "old", title="جسر قديم", story="old")], line_of(enriched, 600)[1:]
     await decide(settings, history)
     worker = workers()
-    await until(settings, lambda stands: stands["alerts"] > 0, worker, 30)  # from here on it has to see all
+    await until(settings, lambda stands: stands["alerts"] > 0, worker, 90)  # from here on it has to see all
     await decide(settings, line[:300])
     worker.kill()
     await decide(settings, line[300:])
     ends = await end_of(settings)
-    await until(settings, lambda stands: set(stands.values()) == {ends}, worker, 40)
+    await until(settings, lambda stands: set(stands.values()) == {ends}, worker, 90)
     async with Lag(settings) as lag:
         assert [await lag.of(stage) for stage in VIEWS] == [{0: 0}, {0: 0}], "the marker at the end is no lag"
 
@@ -176,7 +176,7 @@ async def test_a_lane_of_an_earlier_version_works_on_and_gets_what_it_lacks(
     warnings = await cluster.check(settings)
     assert [warning.split(": ")[0] for warning in warnings] == [topics.name("alerts"), topics.name("feedback")]
     worker = workers()
-    await until(settings, lambda stands: stands["alerts"] == 0, worker, 30)
+    await until(settings, lambda stands: stands["alerts"] == 0, worker, 90)
     assert await cluster.check(settings) == []
     with pytest.raises(Misconfigured, match=r"topics of lane .* are missing"):
         await cluster.check(settings.on(f"{settings.lane}-x"))
