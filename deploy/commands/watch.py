@@ -42,7 +42,8 @@ def watch(
 
     settings = Settings(lane=lane, broker=broker, rules=rules)
     on_lane = "" if settings.lane == "live" else f" --lane {settings.lane}"
-    say(f"{len(read_rules(rules, Words.shipped()))} rules; what they bring forth: khabar read alerts --follow{on_lane}")
+    count = len(read_rules(rules, Words.shipped()))
+    say(f"rules read: {count}; what they bring forth: khabar read alerts --follow{on_lane}")
     with suppress(Unavailable):  # the stage waits for a broker that is away
         working = asyncio.run(served(settings))
         if "alerts" in working:

@@ -38,6 +38,6 @@ def test_the_newsroom_is_told_where_to_read_and_who_works_on_the_lane(
     done = CliRunner().invoke(app, ["watch", str(rules), "--lane", "sport"])
     assert done.exit_code == 0
     assert done.stderr.splitlines() == [
-        "1 rules; what they bring forth: khabar read alerts --follow --lane sport",
+        "rules read: 1; what they bring forth: khabar read alerts --follow --lane sport",
         *says,
     ]
