@@ -18,7 +18,8 @@ def demo(
 
     Starts a broker on this machine unless you have set one, works in a lane of its own, and stops what it started.
     The samples are by invented outlets: reprints, one event in two outlets' words, updates, a cancellation,
-    look-alikes, and records broken in every way. What is found goes to stdout, everything else to stderr.
+    look-alikes, and records broken in every way. Without --once there is a page to watch it on, and two live feeds go
+    on after the samples. What is found goes to stdout, everything else to stderr.
 
     \b
     Example: see it once, and keep what it found

@@ -40,6 +40,11 @@ export function setText(node, text) {
   if (node.firstChild?.nodeValue !== text || node.childNodes.length !== 1) node.textContent = text;
 }
 
+/** Make these the children of a parent, unless somebody's focus stands among those that it has: it would be lost. */
+export function refill(parent, nodes) {
+  if (!parent.contains(document.activeElement)) parent.replaceChildren(...nodes);
+}
+
 /** Make these the children of a parent, in this order, moving as few as possible. */
 export function place(parent, nodes) {
   const wanted = new Set(nodes);

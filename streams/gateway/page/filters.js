@@ -65,13 +65,13 @@ export class Filters {
   chips(node, state) {
     const calls = { source: this.page.nameOf, language: languageName, country: countryName, entity: this.page.entityName,
       relation: (kind) => say(`kinds.${kind}`), group: (name) => name };
-    const chips = MANY.flatMap((name) => state[name].map((value) => {
-      const text = calls[name](value);
-      return h("li", {}, h("button.chip.on", {
-        type: "button", "aria-label": say("remove", isolated(text)),
-        onclick: () => this.page.change({ [name]: state[name].filter((each) => each !== value) }),
-      }, h("small", {}, `${say(name === "relation" ? "filters" : name)} `), bdi(text), icon("close")));
-    }));
+    const on = MANY.flatMap((name) => state[name].map((value) => [name, value, calls[name](value)]));
+    if (node.dataset.on === JSON.stringify(on)) return; // somebody's focus may stand on one
+    node.dataset.on = JSON.stringify(on);
+    const chips = on.map(([name, value, text]) => h("li", {}, h("button.chip.on", {
+      type: "button", "aria-label": say("remove", isolated(text)),
+      onclick: () => this.page.change({ [name]: state[name].filter((each) => each !== value) }),
+    }, h("small", {}, `${say(name === "relation" ? "filters" : name)} `), bdi(text), icon("close"))));
     if (chips.length > 1) {
       const nothing = Object.fromEntries(MANY.map((name) => [name, []]));
       chips.push(h("li", {}, h("button.plain.small", { type: "button", onclick: () => this.page.change(nothing) }, say("clear"))));

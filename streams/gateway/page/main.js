@@ -27,13 +27,13 @@ class Page {
     this.muted = new Muted();
     this.newsroom = new Newsroom(this.muted);
     this.sources = new Map();
-    this.entities = new Map(); // id -> name, as far as stories told it
+    this.chosen = new Map(); // names that somebody chose, by id
     this.health = null;
     this.only = { unread: false, changed: false };
     this.waiting = new Set(); // stories that changed while the list holds still
     this.next = null;
     this.nameOf = (source) => this.sources.get(source)?.[language === "en" ? "name_latin" : "name"] ?? this.sources.get(source)?.name ?? source;
-    this.entityName = (id) => this.entities.get(id) ?? id;
+    this.entityName = (id) => this.chosen.get(id) ?? this.newsroom.entityName(id) ?? id;
     this.hrefFor = (entity) => hrefOf({ ...this.state, entity: [entity.id], open: "" });
     this.hrefOf = (story) => hrefOf({ ...this.state, open: story });
     this.languageOf = (story) => this.newsroom.get(story)?.language ?? "ar";
@@ -142,7 +142,7 @@ class Page {
       this.newsroom.clear();
       this.cards.reset();
       this.waiting.clear();
-      this.takeIn(found.items);
+      this.newsroom.take(found.items);
       this.next = found.next;
       this.loaded = true;
       this.stream.open(filterParams(this.state), found.offset?.stories ?? 0);
@@ -161,20 +161,15 @@ class Page {
   async fill() {
     for (let page = 1; page < PAGES && this.next !== null && this.list().length < Math.max(AT_LEAST, this.cards.limit); page += 1) {
       const found = await get("/v1/stories", this.listParams(this.next), { signal: this.loading.signal });
-      this.takeIn(found.items);
+      this.newsroom.take(found.items);
       this.next = found.next;
       this.render(null);
     }
   }
 
-  takeIn(stories) {
-    for (const story of stories) for (const entity of story.entities) this.entities.set(entity.id, entity.name);
-    return this.newsroom.take(stories);
-  }
-
   /** A batch of the stream. */
   take(stories) {
-    const changed = this.takeIn(stories);
+    const changed = this.newsroom.take(stories);
     if (changed.size === 0) return;
     if (this.state.open && changed.has(this.state.open)) this.story.grown();
     this.render(changed);
@@ -242,7 +237,7 @@ class Page {
   }
 
   choose(entity) {
-    this.entities.set(entity.id, entity.name);
+    this.chosen.set(entity.id, entity.name);
     this.change({ entity: [entity.id], open: "" });
     this.story.hide();
   }
@@ -317,7 +312,7 @@ class Page {
     if (!link) return;
     event.preventDefault();
     if (link.dataset.open) this.story.open(link.dataset.open);
-    else this.choose({ id: link.dataset.entity, name: this.entities.get(link.dataset.entity) ?? link.textContent });
+    else this.choose({ id: link.dataset.entity, name: link.querySelector("bdi").textContent });
   }
 
   /** By the key's place on the keyboard: on an Arabic layout, too. */

@@ -82,6 +82,15 @@ export class Newsroom {
     return this.stories.get(id);
   }
 
+  /** What the stories call a thing. */
+  entityName(id) {
+    for (const story of this.stories.values()) {
+      const entity = story.entities.find((each) => each.id === id);
+      if (entity) return entity.name;
+    }
+    return undefined;
+  }
+
   /** Everything that may be seen, whatever the order: not muted, with articles left. */
   all() {
     return [...this.stories.values()].filter((story) => story.articles > 0 && !this.muted.hides(story));

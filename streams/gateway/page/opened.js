@@ -66,7 +66,7 @@ export class OpenStory {
     try {
       const found = await get(`/v1/stories/${encodeURIComponent(id)}`, page.laneParams({ limit: MEMBERS }));
       if (id !== this.id) return;
-      page.takeIn([found.story]);
+      if (page.newsroom.get(id)) page.newsroom.take([found.story]); // else the filters keep it out of the list
       if (found.story.articles === 0) return this.view.fail(say("withdrawn"));
       this.view.show(found);
       const newest = page.newsroom.get(id) ?? found.story;

@@ -1,6 +1,6 @@
 // Beside the stories: names that rise, places, alerts, and how the processing gets on. Each is asked for, now and then.
 
-import { bdi, h, quoted } from "./dom.js";
+import { bdi, h, quoted, refill } from "./dom.js";
 import { get } from "./gateway.js";
 import { kept } from "./kept.js";
 import { ago, byName, count, datedWhole, isolated, say } from "./locale.js";
@@ -45,7 +45,7 @@ export class Rising {
       return h("li", {}, h("a.row", { href: this.page.hrefFor({ id: each.entity }), "data-entity": each.entity },
         h("b", {}, bdi(each.name)), h("small", {}, say("storiesCount", each.stories), " · ", say("usual", each.expected)), bar));
     });
-    this.node.querySelector("ul").replaceChildren(...rows);
+    refill(this.node.querySelector("ul"), rows);
     this.node.querySelector(".note").hidden = rows.length > 0;
   }
 }
@@ -53,7 +53,7 @@ export class Rising {
 /** Places that the stories name, in the order of an index. */
 export function showPlaces(node, newsroom, page) {
   const places = newsroom.places(PLACES).sort((a, b) => byName(a.name, b.name));
-  node.querySelector("ul").replaceChildren(...places.map((each) =>
+  refill(node.querySelector("ul"), places.map((each) =>
     h("li", {}, h("a.chip", { href: page.hrefFor(each), "data-entity": each.id }, bdi(each.name), h("small", {}, ` ${count(each.stories)}`)))));
   node.querySelector(".note").hidden = places.length > 0;
 }
@@ -94,7 +94,7 @@ export class Alerts {
     this.newest = newest;
     const before = this.byStory;
     this.byStory = Map.groupBy ? Map.groupBy(items, (each) => each.story) : grouped(items);
-    this.node.querySelector("ul").replaceChildren(...items.map((each) => this.row(each, now)));
+    refill(this.node.querySelector("ul"), items.map((each) => this.row(each, now)));
     this.node.querySelector(".note").hidden = items.length > 0;
     this.count(items);
     if (items.some((each) => !before.has(each.story))) this.page.marked(new Set(items.map((each) => each.story)));

@@ -168,6 +168,18 @@ async def test_one_gets_about_by_keyboard(open_page: Any) -> None:
     await expect(page.locator("#q")).to_be_focused()
 
 
+async def test_what_is_asked_for_anew_leaves_the_focus_where_it_is(open_page: Any) -> None:
+    page = await open_page("?source=sada-khalij.example", wait=False)
+    await page.clock.install()
+    await page.reload()
+    for name in ("#places a", "#rising li a", "#alerts li a", "#chosen button"):
+        await page.locator(name).first.evaluate("node => { node.focus(); window.held = node; }")
+        async with page.expect_response("**/v1/trends*"), page.expect_response("**/v1/alerts*"):
+            await page.clock.run_for(16_000)  # names that rise are asked for every fifteen seconds
+        await page.wait_for_timeout(100)
+        assert await page.evaluate("document.activeElement === window.held"), name
+
+
 @pytest.mark.parametrize(("query", "scheme"), [("?several=1", "light"), ("?several=1&lang=en", "dark")])
 async def test_axe_finds_nothing_serious(open_page: Any, query: str, scheme: str) -> None:
     page = await open_page(query, color_scheme=scheme, bypass_csp=True)  # axe-core brings styles of its own

@@ -164,6 +164,13 @@ async def test_a_story_that_is_taken_back_while_it_stands_open_says_so(desk: Any
     await expect(page.locator("#story .note")).to_have_text("سُحبت أخبار هذه القصة")
 
 
+async def test_a_story_that_the_filters_keep_out_of_the_list_can_be_read(desk: Any, open_page: Any) -> None:
+    story = next(each for each in desk.stories.values() if each.headline == VOLKOV)
+    page = await open_page(f"?source=arz-news.example&open={story.id}")
+    await expect(page.locator("#story-title")).to_have_text(VOLKOV)
+    await expect(page.locator(f'.card[data-id="{story.id}"]')).to_have_count(0)
+
+
 async def test_a_link_opens_the_story_and_back_closes_it(open_page: Any) -> None:
     page = await opened(open_page, RATES)
     address = page.url
