@@ -149,6 +149,17 @@ def test_memory_of_what_was_said_is_bounded(enriched: Enriched, monkeypatch: pyt
     assert [alert.story for event in line[1:] for alert in alerts.take(event)] == ["s"], "after a restart as before it"
 
 
+def test_a_rule_is_known_by_its_name(enriched: Enriched) -> None:
+    before, again = enriched(0), enriched(1, "b", title="مدرسة وجسر")
+    (told,) = said(BRIDGE, [before])
+    reworded, renamed = BRIDGE.replace("words = 'جسر'", "words = 'مدرسة'"), BRIDGE.replace("الجسر", "الجسور")
+    for text, raised in ((reworded, []), (renamed, ["الجسور"])):
+        alerts = Alerts(rules_of(text), WORDS)
+        alerts.recall(told)
+        alerts.learn(before)
+        assert [alert.rule for alert in alerts.take(again)] == raised
+
+
 def test_what_grows_is_held_within_bounds(enriched: Enriched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agents.alerts, "HELD", 2)
     crowd = [enriched(1 + n, f"b{n}", story=f"t{n}") for n in range(2)]
