@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from deploy.feeds import state_file
 from schemas import FIRST, LAST, Lane, Misconfigured, date_of, to_rfc3339
 from streams import cluster, lanes
+from streams.feeds import opened
 from streams.lag import patiently, served
 from streams.ledger import Ledger, read_ledger
 from streams.settings import Settings
@@ -98,11 +101,20 @@ async def show(settings: Settings) -> Shown:
 
 
 async def remove(settings: Settings) -> None:
-    """Delete the lane; raises Misconfigured where there is none, or while somebody works on it."""
+    """Delete the lane, and what `khabar follow` keeps of it on this machine: a new lane of its name was sent nothing.
+
+    Raises Misconfigured where there is none, or while somebody works on it: a stage, a view, a follower here.
+    """
     found = await look(settings)
     if found.stages:
         raise Misconfigured(
             f"somebody works on lane {settings.lane} ({', '.join(found.stages)}); stop those workers first (one that "
             "was killed counts for some seconds more)"
         )
-    await lanes.remove(settings)
+    followed = state_file(settings)
+    with ExitStack() as held:
+        if followed.exists():
+            held.enter_context(opened(followed, alone=True))
+        await lanes.remove(settings)
+    for each in followed.parent.glob(f"{followed.name}*"):  # with what SQLite puts beside it
+        each.unlink()

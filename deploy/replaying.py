@@ -118,7 +118,9 @@ async def _send_and_follow(
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Ctrl-C ends what never gives the event loop its turn; asyncio's own handler waits for that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as in the background of a script
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:

@@ -98,9 +98,10 @@ def _rows(found: Shown) -> list[tuple[str, object]]:
 
 @lanes.command()
 def remove(lane: Name, broker: Address = None) -> None:
-    """Remove a lane: its topics, and all that is in them.
+    """Remove a lane: its topics, all that is in them, and what `khabar follow` remembers here of having sent to it.
 
-    Refuses while somebody works on the lane. A worker whose lane is removed all the same ends.
+    Refuses while a worker or a follower on this machine works on the lane. A worker whose lane is removed all the same
+    ends.
 
     \b
     Example:

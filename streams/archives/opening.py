@@ -50,8 +50,8 @@ def open_file(file: Path) -> Iterator[io.BufferedReader]:
             source = opened.enter_context(_buffered(_Unpacked(packed)))
         elif file.name.lower().endswith(PACKED):
             raise Misconfigured(
-                f"{printable(file.name)} is named {file.suffix}, and no packed file begins with {head[:8]!r}; get the "
-                "file again, or give it its right name"
+                f"{printable(file.name)} is named {file.suffix} and is no gzip, zstd, bzip2 or xz file: it begins with "
+                f"{head[:8]!r}; get the file again, or give it its right name"
             )
         start = source.peek(512)
         for at, magic, kind in _OTHERS:

@@ -12,9 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import app
+from deploy.feeds import state_file
 from schemas import LAST, EnrichedArticle, decode
 from streams import cluster, lanes
 from streams.delivery import Delivery, Output
+from streams.feeds import Feed, opened
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -135,6 +137,18 @@ def test_what_a_removal_cut_short_left_is_listed_and_can_be_removed(half: Settin
     assert f"{half.lane}\t\tbroken\t\t\n" in khabar("lanes", "list").stdout
     khabar("lanes", "remove", half.lane)
     assert half.lane not in khabar("lanes", "list").stdout.split()
+
+
+def test_a_lane_that_is_followed_stays_and_is_forgotten_once_it_is_removed(
+    half: Settings, khabar: Khabar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with opened(state_file(half), alone=True) as kept:
+        kept.follow([Feed(url="https://nidaa.example/rss")])
+        assert "another `khabar follow` works on" in str(khabar("lanes", "remove", half.lane, code=1).exception)
+        assert half.lane in khabar("lanes", "list").stdout
+    khabar("lanes", "remove", half.lane)
+    assert list((tmp_path / "khabar").iterdir()) == []
 
 
 def test_a_lane_says_how_far_its_line_is(half: Settings, khabar: Khabar) -> None:

@@ -69,7 +69,7 @@ def test_a_packed_file_that_ends_early_gives_what_there_is_and_names_the_last_wh
 def test_what_is_named_as_packed_and_is_not_is_refused(tmp_path: Path, ending: str, content: bytes) -> None:
     file = tmp_path / f"noise.jsonl.{ending}"
     file.write_bytes(content)
-    with pytest.raises(Misconfigured, match=rf"noise\.jsonl\.{ending} is named \.{ending}, and no packed file begins"):
+    with pytest.raises(Misconfigured, match=rf"noise\.jsonl\.{ending} is named \.{ending} and is no gzip"):
         list(read_files([file]))
 
 
