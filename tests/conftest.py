@@ -12,6 +12,17 @@ from schemas import Decision, EnrichedArticle, Entity, Relation, RelationKind, S
 
 Enriched = Callable[..., EnrichedArticle]
 
+# Files of half a minute and more, the longest first: begun at the end, one of them would run alone.
+LONGEST = [
+    f"test_{name}.py"
+    for name in ("equality", "kills", "demo", "push", "line_replay", "follow_day", "retention", "fuzz", "subscriber")
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the longest files begin."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
 
 @pytest.fixture(scope="session")
 def data() -> Path:
