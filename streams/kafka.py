@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import ssl
@@ -35,7 +36,7 @@ from streams.security import Security, read_security
 from streams.settings import Settings, loopback_port
 from streams.topics import FRAMING, LARGEST
 
-__all__ = ["errors", "make_admin", "make_consumer", "make_producer", "running", "start"]
+__all__ = ["errors", "make_admin", "make_consumer", "make_producer", "running", "start", "stop"]
 
 _log_of_clients = logging.getLogger("aiokafka")
 if not _log_of_clients.level:  # unless the process has decided; at INFO it tells of every rebalance
@@ -91,7 +92,7 @@ async def running(client: Client, settings: Settings) -> AsyncIterator[Client]:
         await start(client, settings)
         yield client
     finally:
-        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+        await stop(client)
 
 
 async def start(client: Client, settings: Settings) -> None:
@@ -101,6 +102,22 @@ async def start(client: Client, settings: Settings) -> None:
             await client.start()
     except _NoConnectionError:
         raise await _why(settings) from None
+
+
+async def stop(client: Client) -> None:
+    """Stop the client, and let go of its connections.
+
+    aiokafka 0.14 cancels the fetches of a consumer whose broker is away, and passes that on, its connections open, to
+    whoever stops it: a task that nobody has cancelled would end without a word.
+    """
+    try:
+        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+    except asyncio.CancelledError:
+        if isinstance(client, AIOKafkaConsumer):
+            await client._client.close()
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
 
 
 @contextmanager

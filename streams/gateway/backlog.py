@@ -10,7 +10,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.gateway.hub import PRIMING
-from streams.kafka import errors, make_consumer, start
+from streams.kafka import errors, make_consumer, start, stop
 from streams.read import Record
 from streams.settings import Settings
 
@@ -43,7 +43,7 @@ class Backlog:
     async def close(self) -> None:
         """Stop all consumers."""
         while self._idle:
-            await self._idle.pop().stop()
+            await stop(self._idle.pop())
 
     async def read(self, topic: str, offset: int, *, prime: bool) -> Turn:
         """The next records from an offset on; `prime` begins a few earlier, for the number in the line.
@@ -72,11 +72,11 @@ class Backlog:
                 try:
                     await start(consumer, self._settings)
                 except BaseException:
-                    await consumer.stop()
+                    await stop(consumer)
                     raise
             try:
                 yield consumer
             except BaseException:  # its state is not known: the next turn has a new one
-                await consumer.stop()
+                await stop(consumer)
                 raise
             self._idle.append(consumer)

@@ -72,12 +72,15 @@ class Tail:
 
     async def run(self) -> None:
         """Read until the lane is gone; a broker that is away is waited for."""
+        said = ""
         try:
             while True:
                 try:
                     await self._follow()
                 except Unavailable as away:
-                    log.warning("%s: %s", self.topic, away)
+                    if str(away) != said:  # once, not at every attempt
+                        log.warning("%s: %s; trying again", self.topic, away)
+                    said = str(away)
                     await asyncio.sleep(_AGAIN_S)
         except Misconfigured as gone:
             log.warning("%s is no longer followed: %s", self.topic, gone)

@@ -54,8 +54,16 @@ async def test_clients_of_a_topic_that_lost_what_was_not_read_yet_are_told(
 @pytest.mark.full
 @pytest.mark.timeout(120)
 async def test_a_stream_outlives_its_broker(
-    broker: Broker, lane: str, gateway: Any, publish: Any, sse: Any, make_article: Any
+    broker: Broker,
+    lane: str,
+    gateway: Any,
+    publish: Any,
+    sse: Any,
+    make_article: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(hub, "_QUIET_S", 0.3)
+    monkeypatch.setattr(hub, "_POLL_MS", 300)
     settings = Settings(broker=broker.bootstrap, lane=lane)
     await lanes.create(settings, Lane(kind="live", since=None, until=None, versions={}))
     url = await gateway(settings)
@@ -63,6 +71,7 @@ async def test_a_stream_outlives_its_broker(
         await publish(settings, "enriched", [make_article(1)])
         came = await sse.take(events, 1)
         await asyncio.to_thread(broker.kill)
+        await asyncio.sleep(3)  # in which it is missed, and not found
         await asyncio.to_thread(broker.start)
         await publish(settings, "enriched", [make_article(2)])
         came += await sse.take(events, 1)
