@@ -245,6 +245,22 @@ async def test_an_alert_leaves_a_quiet_mark_and_is_told_by_the_browser_where_one
     await context.close()
 
 
+async def test_a_browser_with_notifications_for_workers_only_shows_the_alert_all_the_same(
+    desk: Any, open_page: Any
+) -> None:
+    page = await open_page(wait=False)
+    await page.add_init_script(
+        "localStorage.setItem('khabar.notify', 'true'); window.Notification = class { constructor() { throw new"
+        " TypeError('Illegal constructor'); } static permission = 'granted'; };"
+    )
+    await page.reload()
+    await expect(page.locator("#alerts li").first).to_be_visible()
+    story = next(each for each in desk.stories.values() if each.headline == RATES)
+    await desk.write([alert_of(story, "الفائدة: على هاتف", line=11_000_000)])
+    await expect(page.locator("#toast")).to_contain_text("منع المتصفح", timeout=15_000)
+    await expect(page.locator("#alerts li.new", has_text="الفائدة ·").first).to_be_visible()
+
+
 async def test_a_gateway_that_wants_a_token_is_given_one(browser: Any, gateway: Any) -> None:
     context = await browser.new_context()
     page = await context.new_page()
