@@ -77,13 +77,16 @@ class Lag:
         """Where these stages are furthest behind; raises Unavailable."""
         return worst_of({stage: await self.of(stage) for stage in stages})
 
-    async def of(self, stage: str) -> dict[int, int]:
-        """Records of each partition that a stage has not acknowledged; raises Unavailable."""
+    async def of(self, stage: str, stands: Mapping[int, int] | None = None) -> dict[int, int]:
+        """Records of each partition that a stage has not acknowledged; raises Unavailable.
+
+        `stands` is what the method of that name has just said, where it was asked.
+        """
         async with self._asking() as (admin, consumer):
             partitions = self._partitions[stage]
             first = await consumer.beginning_offsets(partitions)
             ends = await consumer.end_offsets(partitions)
-            committed = await self._committed(admin, stage)
+            committed = await self._committed(admin, stage) if stands is None else stands
         return {
             each.partition: max(0, ends[each] - max(first[each], committed.get(each.partition, 0)))
             for each in partitions

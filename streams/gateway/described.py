@@ -152,7 +152,6 @@ _STREAM = _parameter("stream", "what is followed", {"type": "string", "enum": li
 _RESUMED = [
     _parameter("Last-Event-ID", "go on after the event of this id; browsers send it by themselves", _TEXT, "header"),
     _parameter("since", "go on at this id, 0 is the beginning; from now on if neither is given", {"type": "integer"}),
-    _parameter("access_token", "a read token, for browsers, whose EventSource sends no headers"),
 ]
 STREAMS: dict[str, Any] = {
     "/v1/stream/{stream}": {

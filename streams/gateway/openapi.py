@@ -16,7 +16,8 @@ from streams.gateway.problem import PROBLEM_JSON, ProblemDocument
 
 __all__ = ["LANE", "READ", "Described", "answered", "document", "ref"]
 
-READ: list[dict[str, list[str]]] = [{"readToken": []}, {}]  # needed only where the settings list read tokens
+# Needed only where the settings list read tokens.
+READ: list[dict[str, list[str]]] = [{"readToken": []}, {"readTokenInQuery": []}, {}]
 LANE = {
     "name": "lane",
     "in": "query",
@@ -103,6 +104,12 @@ def document(parts: Iterable[Described]) -> dict[str, Any]:
             "securitySchemes": {
                 "pushToken": {"type": "http", "scheme": "bearer", "description": "of a producer: khabar token SOURCE"},
                 "readToken": {"type": "http", "scheme": "bearer", "description": "where the settings list read_tokens"},
+                "readTokenInQuery": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": "access_token",
+                    "description": "the same, for whoever can set no headers (EventSource, feed readers)",
+                },
             },
         },
     }

@@ -175,7 +175,7 @@ class _Lane:
             stands = {stage: await lag.stands(stage) for stage in (*READS, *VIEWS)}
             members = await lag.members(stands)
             there = [stage for stage in stands if stage in READS or stands[stage] or members[stage]]
-            behind = {stage: sum((await lag.of(stage)).values()) for stage in there}
+            behind = {stage: sum((await lag.of(stage, stands[stage])).values()) for stage in there}
             rates = self._rates({stage: sum(stands[stage].values()) for stage in there})
         except Unavailable as why:
             log.info("lane %s: how its stages stand is not known: %s", self._settings.lane, why)
