@@ -115,7 +115,7 @@ class Way:
         """Wait until the topic has so many records."""
         async with asyncio.timeout(seconds):
             while len(await self.records(topic)) < count:
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.25)  # each look reads the whole topic
 
     async def records(self, topic: str) -> list[Record]:
         return [record async for record in read_topic(self.settings, topic)]
