@@ -69,7 +69,10 @@ class Watch:
                 await consumer.seek_to_beginning(*partitions)
                 while not self.drained:
                     await self._poll(consumer, partitions, kinds)
-                ends = await consumer.end_offsets(partitions)
+                # What ends a transaction reaches its partitions one after another: on some, what is committed may still
+                # end before it. So up to where anything was written.
+                async with running(make_consumer(settings, isolation_level="read_uncommitted"), settings) as written:
+                    ends = await written.end_offsets(partitions)
                 while [each for each in partitions if await consumer.position(each) < ends[each]]:
                     await self._poll(consumer, partitions, kinds)
 
