@@ -92,7 +92,10 @@ class Line:
         return len(self._held)
 
     def take(self, entries: Iterable[Entry]) -> Taken:
-        """Take the next entries of the log; each changes the line once, however often its raw record comes."""
+        """Take the next entries of the log; each changes the line once, however often its raw record comes.
+
+        Raises LookupError for a raw partition beyond the replay lane's: a line that waits for its marks has to begin.
+        """
         taken = Taken()
         passed = self._passed
         for entry in entries:
@@ -108,6 +111,8 @@ class Line:
                 if offset > self._taken_before.get(partition, -1):  # else its letter was written back then
                     self._fail(entry, entry.what, taken)
             elif self._replay:
+                if partition not in self._marks:
+                    raise LookupError(f"raw partition {partition} was added to the lane since this line began")
                 self._hold(entry, entry.what, taken)
             else:
                 self._decide(entry, entry.what, entry.offset, taken)

@@ -149,3 +149,9 @@ def test_a_process_without_memory_left_does_not_blame_the_record():
     core.decide = lambda article, line: (_ for _ in ()).throw(MemoryError)
     with pytest.raises(MemoryError):
         Line(core, kind="live", partitions=1, progress=None).take([article(0, 0, 0, "a")])
+
+
+def test_an_article_of_a_partition_whose_marks_nobody_waits_for_ends_the_line_undecided():
+    line = replay()
+    with pytest.raises(LookupError, match="raw partition 2 was added"):
+        line.take([article(0, 2, 0, "a", "p1")])

@@ -1,7 +1,9 @@
 """A stage in a process of its own, with cores that do as the test says: python plain.py normalize
 
 The title خلل makes the normalizer fail. KHABAR_TEST_BATCHES ends deduplicate, with exit code 9, after so many batches
-that moved what it acknowledges; KHABAR_TEST_LIMIT makes batches small; KHABAR_TEST_SLOW makes each record take so long.
+that moved what it acknowledges; KHABAR_TEST_LIMIT makes batches small; KHABAR_TEST_SLOW makes each record take so long;
+KHABAR_TEST_BUG names a method of the stage, not of its core, that fails; KHABAR_TEST_ALONE tells that there is one
+process of the stage at a time: its group knows it by name, and the next need not wait until the one before is missed.
 """
 
 import logging
@@ -9,16 +11,19 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from faust.types import TP
 
 from schemas import NormalizedArticle, RawArticle, Received, TaggedArticle, decode, decode_raw
+from streams import driver
 from streams import stage as stage_module
 from streams.driver import Consumer
 from streams.stage import Records, Stage
 from streams.turn import Arrival
 
 SLOW = float(os.environ.get("KHABAR_TEST_SLOW", "0"))
+BUG = os.environ.get("KHABAR_TEST_BUG")
 BATCHES = int(os.environ.get("KHABAR_TEST_BATCHES", "0"))
 stage_module._LARGEST_BATCH = int(os.environ.get("KHABAR_TEST_LIMIT", "500"))
 
@@ -84,4 +89,9 @@ def deduplicate() -> Stage:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
-    {"normalize": normalize, "tag": tag, "deduplicate": deduplicate}[sys.argv[1]]().work()
+    app = {"normalize": normalize, "tag": tag, "deduplicate": deduplicate}[sys.argv[1]]()
+    if BUG:
+        setattr(app, BUG, lambda *given: 1 // 0)
+    if "KHABAR_TEST_ALONE" in os.environ:
+        driver.make_consumer = partial(driver.make_consumer, group_instance_id="only")
+    app.work()

@@ -93,7 +93,7 @@ async def test_a_line_restarted_after_every_batch_is_the_same_line(way, write):
     await way.drained("normalize", "tag")
     restarts = 0
     while True:
-        process = way.start("deduplicate", KHABAR_TEST_BATCHES="1", KHABAR_TEST_LIMIT="10")
+        process = way.start("deduplicate", KHABAR_TEST_ALONE="1", KHABAR_TEST_BATCHES="1", KHABAR_TEST_LIMIT="10")
         waiting = asyncio.create_task(way.drained("deduplicate"))
         ended = asyncio.create_task(way.ended(process, 90))
         await asyncio.wait([waiting, ended], return_when=asyncio.FIRST_COMPLETED)

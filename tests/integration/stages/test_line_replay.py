@@ -1,12 +1,15 @@
 """A replay lane's line on a real Kafka: the order of places, marks, restarts, and what comes too late."""
 
+import asyncio
 import random
 
 import pytest
+from aiokafka.admin import NewPartitions
 
 from agents.deduplicate import Deduplicator
 from schemas import LAST, EnrichedArticle, ProgressMark, TaggedArticle, date_of, decode, encode, from_rfc3339, place_of
 from streams import lanes
+from streams.kafka import make_admin, running
 from streams.letters import read_letters
 from streams.read import line_of
 
@@ -44,7 +47,9 @@ async def test_a_replay_decides_by_place_whatever_order_partitions_bring_and_how
     await way.drained("normalize", "tag")
     restarts = 0
     while (standing := await lanes.progress(way.settings)) is None or standing.passed != LAST:
-        code = await way.ended(way.start("deduplicate", KHABAR_TEST_BATCHES="1", KHABAR_TEST_LIMIT="3"), 90)
+        code = await way.ended(
+            way.start("deduplicate", KHABAR_TEST_ALONE="1", KHABAR_TEST_BATCHES="1", KHABAR_TEST_LIMIT="3"), 90
+        )
         assert code == 9, way.said("deduplicate")
         restarts += 1
     assert restarts >= 2
@@ -72,3 +77,44 @@ async def test_a_replay_decides_by_place_whatever_order_partitions_bring_and_how
     assert (letter.note.stage, letter.note.cause) == ("deduplicate", "late")
     assert len(await way.records("enriched")) == len(expected)
     assert last.poll() is None
+
+
+async def widen(way, topic, partitions):
+    async with running(make_admin(way.settings), way.settings) as admin:
+        await admin.create_partitions({way.names.name(topic): NewPartitions(total_count=partitions)})
+
+
+async def test_a_raw_topic_that_gains_a_partition_in_the_middle_loses_nothing_and_says_what_to_do(
+    make_way, kafka, lane, write
+):
+    way = make_way(kafka, lane)
+    await way.make(kind="replay")
+    placed = []
+    for number in range(24):
+        value = write(number)
+        placed.append((place_of(1_400_000_000_000_000 + number * 1_000_000, canceled=False, value=value), value))
+    await way.send_each(article(number % 4, *each) for number, each in enumerate(placed[:12]))
+    await way.send_each(mark(partition, placed[11][0]) for partition in range(4))
+    normalize, deduplicate = (way.start(stage, KHABAR_TEST_ALONE="1") for stage in ("normalize", "deduplicate"))
+    way.start("tag")
+    await way.until("enriched", 12)
+
+    await widen(way, "raw", 5)
+    await asyncio.sleep(1)  # until the broker's other half knows
+    await way.send_each(article(number % 5, *each) for number, each in enumerate(placed[12:]))
+    assert await way.ended(normalize, 90) == 70  # there is no such partition to write to
+    assert await way.ended(way.start("normalize"), 90) == 2
+    assert "normalized.v1: has 4 partitions" in way.said("normalize")
+    assert "raw.v1 has 5; they must have as many" in way.said("normalize")
+
+    await widen(way, "normalized", 5)
+    way.start("normalize", KHABAR_TEST_ALONE="1")
+    assert await way.ended(deduplicate, 90) == 70
+    assert "raw partition 4 was added to the lane since this line began" in way.said("deduplicate")
+    way.start("deduplicate", KHABAR_TEST_ALONE="1")
+    await way.send_each(mark(partition, LAST) for partition in range(5))
+    await way.until("enriched", 24)
+    assert [decode(EnrichedArticle, record.value).source_id for record in await way.records("enriched")] == [
+        f"a{number}" for number in range(24)
+    ]
+    assert not [letter async for letter in read_letters(way.settings)]

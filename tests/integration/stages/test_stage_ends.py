@@ -10,6 +10,7 @@ from aiokafka.structs import TopicPartition
 
 from streams import lanes
 from streams.kafka import make_admin, running
+from streams.lag import Lag
 
 pytestmark = pytest.mark.kafka
 
@@ -47,6 +48,22 @@ async def test_a_stage_whose_topic_is_deleted_notices_and_ends(way, write):
     await lanes.remove(way.settings)
     assert await way.ended(process) == 2
     assert "was deleted under its reader" in way.said("normalize")
+
+
+async def test_a_bug_of_the_shell_ends_the_process_with_nothing_acknowledged_and_the_batch_comes_again(way, write):
+    await way.send([write(number) for number in range(20)])
+    way.start("tag")
+    # When its core is done and nothing is sent yet, and in the place of what sends.
+    for stage, place, writes in (("normalize", "took", "normalized"), ("deduplicate", "until_stopped", "enriched")):
+        assert await way.ended(way.start(stage, KHABAR_TEST_ALONE="1", KHABAR_TEST_BUG=place), 90) == 70
+        assert "what is not acknowledged comes again" in way.said(stage)
+        assert "ZeroDivisionError" in way.said(stage)
+        async with Lag(way.settings) as lag:
+            assert set((await lag.stands(stage)).values()) <= {0}
+        assert await way.records(writes) == []
+        way.start(stage, KHABAR_TEST_ALONE="1")
+        await way.until(writes, 20)
+    assert sorted(event["source_id"] for event in await way.values("enriched")) == sorted(f"a{n}" for n in range(20))
 
 
 async def test_a_worker_says_how_it_is(way, write, unused_tcp_port):
