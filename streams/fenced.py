@@ -7,6 +7,7 @@ what is shut out ends its process. A second process is a hot standby.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from abc import abstractmethod
 from typing import Any
@@ -62,6 +63,7 @@ class FencedStage(Stage):
                 await producer.stop()
                 raise
             self._owned = producer
+            gc.freeze()
         return positions
 
     @abstractmethod

@@ -14,6 +14,7 @@ record's fault ends the process at once with nothing of the batch acknowledged, 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -56,6 +57,11 @@ _RESTORE_S = 900.0  # for all that happens when a partition is given; restoring 
 _WATCH_S = 5.0  # how often the broker is asked whether the topic is still there, and where it ends
 _LISTEN_S = 1.0  # how often a broker that has fallen silent is looked for; the log tells the second
 _STOP_GRACE_S = 5.0  # for what is being sent when the stage is told to stop; then it leaves, and the batch comes again
+
+# New objects after which Python looks for garbage among them, instead of 700: a batch holds tens of thousands that are
+# none. With the freezing of what was loaded and restored, which is none either, the chain's collections take 22 us an
+# article instead of 69, and none of them 60 ms (with a core just loaded) to 300 (a memory of 12,000 articles).
+_GARBAGE = 10_000
 
 _MISCONFIGURED, _UNAVAILABLE, _BROKEN = 2, 1, 70  # exit codes; 70 is EX_SOFTWARE
 
@@ -110,6 +116,7 @@ class Stage(faust.App):
         """Make the core, in a thread; in a lane that is pinned to another version of it this process ends."""
         try:
             core = await asyncio.to_thread(make)
+            gc.freeze()
             pinned = self.lane.versions.get(self.name)
             if pinned is not None and pinned != core.version:
                 raise Misconfigured(
@@ -293,6 +300,7 @@ class Stage(faust.App):
         # Not with TLS: uvloop takes 30 s, its whole shutdown timeout, to close about one connection in 30.
         if read_security(self.settings.kafka).context is None:
             asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # so that Faust's consumer thread has it too
+        gc.set_threshold(_GARBAGE)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         # Faust's own logging and spinner would write cursor movements into pipes and turn every logger to DEBUG.
