@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -47,6 +47,7 @@ _ROUNDS = 3  # of everything that runs in this process: the median counts
 _READY_S = 60.0
 _STALLED_S = 120.0  # without any progress: something is broken
 _LOOK_S = 0.1
+_WARM_S = 5.0  # until connections are open, and the broker's Java has compiled what it runs
 
 Say = Callable[[str], None]
 TaggerName = Literal["crf", "off"]
@@ -66,10 +67,9 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """Milliseconds from sending a raw article to a subscriber having it enriched, at so many articles a second."""
+    """Milliseconds that articles took for a part of their way."""
 
-    rate: int
-    articles: int
+    part: str
     p50_ms: float
     p99_ms: float
     longest_ms: float
@@ -182,8 +182,11 @@ async def _send(settings: Settings, articles: Sequence[Placed]) -> None:
             await asyncio.gather(*[await producer.send(topic, value=each.value) for each in articles])
 
 
-async def latency(settings: Settings, articles: Iterable[Placed], rate: int, say: Say) -> Latency:
-    """Articles sent one by one at `rate` a second, and a subscriber that reads committed enriched articles."""
+async def latency(settings: Settings, articles: Iterable[Placed], rate: int, say: Say) -> list[Latency]:
+    """Articles sent one by one at `rate` a second, and a subscriber that reads committed enriched articles.
+
+    First the whole way, then without the first seconds, then its parts, by the times at which the broker appended.
+    """
     sent: dict[bytes, float] = {}
     arrived: dict[bytes, float] = {}
     async with _worked(settings, say):
@@ -191,11 +194,11 @@ async def latency(settings: Settings, articles: Iterable[Placed], rate: int, say
         got = asyncio.create_task(_subscribe(settings, arrived))
         async with running(make_producer(settings, linger_ms=0), settings) as producer:
             topic = Topics(settings.prefix, settings.lane).name(RawArticle)
-            begun = time.perf_counter()
+            begun = time.time()
             waiting = []
             for number, each in enumerate(articles):
-                await asyncio.sleep(max(0.0, begun + number / rate - time.perf_counter()))
-                waiting.append((time.perf_counter(), await producer.send(topic, value=each.value)))
+                await asyncio.sleep(max(0.0, begun + number / rate - time.time()))
+                waiting.append((time.time(), await producer.send(topic, value=each.value)))
             for moment, future in waiting:
                 where = await future
                 sent[f"{where.partition}:{where.offset}".encode()] = moment
@@ -203,14 +206,35 @@ async def latency(settings: Settings, articles: Iterable[Placed], rate: int, say
             await _drained(lag, say)
         await asyncio.sleep(1.0)
         got.cancel()
-    taken = sorted((arrived[raw] - moment) * 1000 for raw, moment in sent.items() if raw in arrived)
+        appended = {name: await _appended(settings, name) for name in ("raw", "normalized", "tagged", "enriched")}
+    through = [raw for raw in sent if raw in arrived]  # a repeat comes to nothing
+    warm = [raw for raw in through if sent[raw] - begun >= _WARM_S]
+    found = [_delay("sent to subscriber", through, sent, arrived)]
+    if len(warm) > 1:
+        found.append(_delay(f"without the first {_WARM_S:.0f} s", warm, sent, arrived))
+    stations = {"sent": sent, **appended, "subscriber": arrived}
+    for (start, left), (end, reached) in itertools.pairwise(stations.items()):
+        found.append(_delay(f"  {start} to {end}", through, left, reached))
+    return found
+
+
+def _delay(part: str, through: Iterable[bytes], left: Mapping[bytes, float], reached: Mapping[bytes, float]) -> Latency:
+    taken = sorted((reached[raw] - left[raw]) * 1000 for raw in through)
     cuts = statistics.quantiles(taken, n=100)
-    return Latency(rate=rate, articles=len(taken), p50_ms=cuts[49], p99_ms=cuts[98], longest_ms=taken[-1])
+    return Latency(part=part, p50_ms=cuts[49], p99_ms=cuts[98], longest_ms=taken[-1])
 
 
 async def _subscribe(settings: Settings, arrived: dict[bytes, float]) -> None:
     async for record in read_topic(settings, "enriched", follow=True):
-        arrived[header(record, RAW) or b""] = time.perf_counter()
+        arrived[header(record, RAW) or b""] = time.time()
+
+
+async def _appended(settings: Settings, name: str) -> dict[bytes, float]:
+    """Raw position -> when the broker took what came of it into the topic, in seconds since 1970."""
+    return {
+        header(record, RAW) or f"{record.partition}:{record.offset}".encode(): record.timestamp / 1000
+        async for record in read_topic(settings, name)
+    }
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ def bench(
     figures.append(asyncio.run(sending(settings, placed, say)))
     figures += cores(placed, settings.tagger, say)
     figures += asyncio.run(through_kafka(settings, placed, say))
-    delay = asyncio.run(latency(settings, placed[: rate * 30], rate, say))
+    delays = asyncio.run(latency(settings, placed[: rate * 30], rate, say))
     chain, streamed = (next(each.cpu_us for each in figures if each.part == name) for name in (CHAIN, STREAMED))
     if as_json:
         show_json(
@@ -62,7 +62,7 @@ def bench(
                 "articles": len(placed),
                 "figures": [asdict(each) for each in figures],
                 "streaming_to_chain": streamed / chain,
-                "latency": asdict(delay),
+                "latency": {"rate": rate, "milliseconds": [asdict(each) for each in delays]},
             }
         )
         return
@@ -71,8 +71,8 @@ def bench(
         [(each.part, f"{each.rate:,.0f}", f"{each.cpu_us:,.0f}") for each in figures],
     )
     say(f"through Kafka costs {streamed / chain:.2f} times the CPU of the chain without a broker")
-    say(
-        f"raw to enriched at {delay.rate}/s, {delay.articles:,} articles: p50 {delay.p50_ms:,.0f} ms, "
-        f"p99 {delay.p99_ms:,.0f} ms, longest {delay.longest_ms:,.0f} ms"
+    show(
+        [f"way at {rate}/s", "p50 ms", "p99 ms", "longest ms"],
+        [(each.part, *(f"{ms:,.0f}" for ms in (each.p50_ms, each.p99_ms, each.longest_ms))) for each in delays],
     )
     say(", ".join(f"{name} {value}" for name, value in machine().items()))
