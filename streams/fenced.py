@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP
 
 from streams.delivery import TRANSACTION_S
-from streams.kafka import make_producer
+from streams.kafka import make_producer, start
 from streams.stage import Stage
 
 __all__ = ["FencedStage"]
@@ -57,7 +57,7 @@ class FencedStage(Stage):
             producer = make_producer(self.settings, transactional_id=self.names.group(self.name), linger_ms=0)
             try:
                 async with asyncio.timeout(TRANSACTION_S):
-                    await producer.start()
+                    await start(producer, self.settings)
                 self._tenure, positions = await self.taken_up(producer, partitions, wanted)
             except BaseException:  # also a rebalance in the middle of it
                 await producer.stop()

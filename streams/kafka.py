@@ -102,6 +102,11 @@ async def start(client: Client, settings: Settings) -> None:
             await client.start()
     except _NoConnectionError:
         raise await _why(settings) from None
+    except AssertionError as none_in_service:  # aiokafka 0.14, where it looks for a coordinator and is told no broker
+        raise Unavailable(
+            f"Kafka at {settings.broker} answers, and has no broker in service (one that stood still for longer than "
+            "its session is taken back within seconds); try again"
+        ) from none_in_service
 
 
 async def stop(client: Client) -> None:
