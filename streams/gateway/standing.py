@@ -222,6 +222,7 @@ class _Tail:
                 for record in (await self._consumer.getmany(partition, timeout_ms=500)).get(partition, []):
                     if record.value is not None:
                         self._newest = orjson.loads(record.value).get("seen_at")
+            self._consumer.pause(partition)  # else it goes on to fetch, and Kafka answers all else behind what waits
         self._end = end
         return self._newest
 
