@@ -56,6 +56,7 @@ def start(port: Port = None) -> None:
     say(f"Kafka {'listens' if started else 'was running already and listens'} on {local.bootstrap}{number}")
     if node and not started and port not in (None, node.port):
         say(f"To move it to port {port}: khabar broker stop && khabar broker start --port {port}")
+    _tell_where(local.bootstrap)
 
 
 @broker.command()
@@ -87,6 +88,7 @@ def status() -> None:
         typer.echo(f"stopped; data in {local.folder}")
         raise typer.Exit(3)
     typer.echo(f"running on {local.bootstrap}, process {node.pid}; data in {local.folder}, log {local.log_file}")
+    _tell_where(local.bootstrap)
 
 
 @broker.command()
@@ -117,3 +119,12 @@ def remove(
             raise typer.Abort
     local.remove()
     say(f"Deleted {local.folder}")
+
+
+def _tell_where(bootstrap: str) -> None:
+    """Say how to reach the broker where all other commands would talk to another one, perhaps somebody else's."""
+    from streams.settings import Settings, loopback_port
+
+    looked_for = Settings().broker
+    if loopback_port(looked_for) != loopback_port(bootstrap):
+        say(f"Other commands look for a broker at {looked_for}; for this one: export KHABAR_BROKER={bootstrap}")

@@ -1,4 +1,4 @@
-"""What the local broker says where it cannot start."""
+"""What the local broker says where it cannot start, and where others do not look for it."""
 
 import errno
 import json
@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ import pytest
 
 from deploy import broker as module
 from deploy.broker import HOST, PORT, Broker, usual_port
+from deploy.commands.broker import start, status
 from schemas.errors import KhabarError, Misconfigured, Unavailable
 
 
@@ -87,6 +89,32 @@ def test_a_broker_comes_back_where_it_was_else_where_clients_look_for_it(broker:
     assert usual_port(broker.folder, "localhost:29092") == 29392
     (broker.folder / "server.properties").write_text("advertised.listeners=PLAINTEXT")
     assert usual_port(broker.folder, "localhost:29092") == 29092
+
+
+@pytest.mark.parametrize("command", [start, status])
+def test_a_broker_where_no_command_looks_for_it_says_how_it_is_reached(
+    command: Callable[[], None],
+    broker: Broker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "data_folder", lambda: broker.folder)
+    monkeypatch.delenv("KHABAR_BROKER", raising=False)
+    broker.folder.mkdir()
+    with socket.socket() as ours:  # stands in for Kafka
+        ours.bind((HOST, 0))
+        ours.listen()
+        port = ours.getsockname()[1]
+        node = {"pid": os.getpid(), "created": psutil.Process().create_time(), "port": port, "controller_port": 2}
+        (broker.folder / "node.json").write_text(json.dumps(node))
+        command()
+        said = capsys.readouterr().err
+        assert f"look for a broker at {HOST}:{PORT}; for this one: export KHABAR_BROKER={HOST}:{port}\n" in said
+        monkeypatch.setenv("KHABAR_BROKER", f"localhost:{port}")
+        command()
+        assert "export" not in capsys.readouterr().err
 
 
 def test_a_removal_that_nobody_can_be_asked_about_names_the_option(tmp_path: Path) -> None:
