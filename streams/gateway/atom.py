@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping
 from sqlite3 import Connection
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import NAMESPACE_URL, uuid5
 
 from lxml import etree
@@ -180,7 +180,7 @@ def _add(parent: Any, name: str, text: str | None = None, **attributes: str) -> 
 
 
 def _link(parent: Any, relation: str, href: str, type_: str) -> None:
-    _add(parent, "link", rel=relation, href=_clean(href), type=type_)
+    _add(parent, "link", rel=relation, href=_HARMFUL.sub(lambda found: quote(found[0]), href), type=type_)
 
 
 def _title(title: str | None, language: str | None) -> str:

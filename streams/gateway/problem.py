@@ -15,7 +15,7 @@ from starlette.responses import Response
 from schemas import Misconfigured, Refused, Unavailable
 
 __all__ = [
-    "HANDLERS", "PROBLEM_JSON", "Problem", "ProblemDocument", "Wrong", "answer", "document", "wrong_parameter",
+    "HANDLERS", "PROBLEM_JSON", "Problem", "ProblemDocument", "Wrong", "answer", "away", "document", "wrong_parameter",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,11 @@ def wrong_parameter(name: str, detail: str, status: int = 400) -> Problem:
     return Problem(status, detail, errors=[{"parameter": name, "detail": detail}])
 
 
+def away() -> Problem:
+    """What a client gets for Unavailable."""
+    return Problem(503, "the broker does not answer; try again", headers={"Retry-After": str(_RETRY_S)})
+
+
 def document(status: int, detail: str, errors: Sequence[Wrong] = ()) -> ProblemDocument:
     """The problem with its title, which is the status in HTTP's words."""
     found = ProblemDocument(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail)
@@ -83,8 +88,7 @@ def answer(request: Request, error: Exception) -> Response:
             return _response(422, str(error))
         case Unavailable():
             log.warning("%s %s: %s", request.method, request.url.path, error)
-            retry = {"Retry-After": str(_RETRY_S)}
-            return _response(503, "the broker does not answer; try again", headers=retry)
+            return answer(request, away())
         case Misconfigured():
             log.error("%s %s: %s", request.method, request.url.path, error)
             return _response(500, "the gateway is not set up for this; its log says what to do")

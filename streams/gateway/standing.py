@@ -21,6 +21,7 @@ from streams import lanes
 from streams.gateway.answers import known
 from streams.gateway.app import Part
 from streams.gateway.openapi import LANE, READ, answered, ref
+from streams.gateway.problem import away
 from streams.kafka import errors, make_consumer, running
 from streams.lag import READS, VIEWS, Lag
 from streams.settings import Settings
@@ -125,21 +126,26 @@ class _Lane:
         self._kind: Literal["live", "replay"] = "live"
         self._stood: deque[tuple[float, dict[str, int]]] = deque()
         self._answer, self._at = b"", float("-inf")
+        self._away = False
 
     async def answer(self) -> bytes:
-        """The JSON of how the lane stands, at most `_FRESH_S` old; raises Unavailable."""
+        """The JSON of how the lane stands, at most `_FRESH_S` old; raises Problem 503 where Kafka does not say."""
         async with self._asking:
             if time.monotonic() - self._at >= _FRESH_S:
                 try:
                     async with asyncio.timeout(_WAIT_S):
                         self._answer = orjson.dumps(await self._look())
-                except TimeoutError:
+                except (Unavailable, TimeoutError) as why:
                     await self._let_go()
-                    raise Unavailable(f"Kafka did not say within {_WAIT_S:.0f} s how the lane stands") from None
+                    if not self._away:  # once, not for everybody who asks
+                        said = str(why) or f"Kafka did not say within {_WAIT_S:.0f} s"
+                        log.warning("how lane %s stands is not known: %s", self._settings.lane, said)
+                    self._away = True
+                    raise away() from None
                 except BaseException:
                     await self._let_go()
                     raise
-                self._at = time.monotonic()
+                self._at, self._away = time.monotonic(), False
             return self._answer
 
     async def close(self) -> None:

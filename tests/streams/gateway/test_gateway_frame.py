@@ -1,6 +1,7 @@
 """The frame: what every request meets, whatever part answers it."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from schemas import Misconfigured, Unavailable
-from streams.gateway import server
+from streams.gateway import server, standing
 from streams.gateway.app import Part
 from streams.gateway.server import listen
 from streams.settings import Settings
@@ -108,6 +109,27 @@ async def test_errors_are_problem_documents_that_tell_nothing_of_the_inside(serv
         assert (await problem(answer))["status"] == 405
     async with client.get(url + "/v1/away") as answer:
         assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_health_is_logged_once_for_each_outage(
+    serving: Any, client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks = iter([Unavailable("gone"), TimeoutError(), None, Unavailable("gone again"), Unavailable("gone again")])
+
+    async def look(_: Any) -> dict[str, str]:
+        if (wrong := next(looks)) is not None:
+            raise wrong
+        return {}
+
+    monkeypatch.setattr(standing._Lane, "_look", look)
+    monkeypatch.setattr(standing, "_FRESH_S", 0)
+    url = await serving([standing.Standing(Settings(), lambda _: None)])
+    for expected in (503, 503, 200, 503, 503):
+        async with client.get(url + "/v1/health") as answer:
+            assert answer.status == expected
+            assert ("Retry-After" in answer.headers) == (expected == 503)
+    warnings = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+    assert warnings == [f"how lane live stands is not known: {why}" for why in ("gone", "gone again")]
 
 
 async def test_it_is_ready_when_every_part_is(serving: Any, client: Any) -> None:

@@ -133,7 +133,8 @@ async def test_a_title_is_a_text_in_the_direction_of_its_language_and_nothing_el
         "id": "x", "version": "1", "source": "a.example\u202e", "url": "javascript:alert(1)", "title": headline,
         "kind": "new", "to": None, "published_at": None, "seen_at": "2026-05-05T00:00:00Z",
     }  # fmt: skip
-    put(headline=headline, members=[member, member | {"url": 'https://a.example/?q="><b>'}])
+    urls = ('https://a.example/?q="><b>', "https://a.example/خبر\u202egpj.exe\x1b[31m")
+    put(headline=headline, members=[member, *(member | {"url": each} for each in urls)])
     found = await read("/v1/stories.atom", limit=1)
     valid(found.xml)
     (entry,) = found.xml.iterfind(f"{NS}entry")
@@ -146,7 +147,7 @@ async def test_a_title_is_a_text_in_the_direction_of_its_language_and_nothing_el
         assert each.count("\u2068") == each.count("\u2069") == 2
         assert "\u202e" not in each
     links = [each.get("href") for each in entry.iterfind(f"{NS}link[@rel='related']")]
-    assert links == ['https://a.example/?q="><b>']
+    assert links == ['https://a.example/?q="><b>', "https://a.example/خبر%E2%80%AEgpj.exe%1B[31m"]
 
 
 async def test_the_direction_of_an_english_title_is_its_own(read: Read, put: Callable[..., None]) -> None:
