@@ -29,6 +29,7 @@ class Page {
     this.sources = new Map();
     this.chosen = new Map(); // names that somebody chose, by id
     this.health = null;
+    this.unreadable = false; // the gateway answers, and cannot read from Kafka
     this.only = { unread: false, changed: false };
     this.waiting = new Set(); // stories that changed while the list holds still
     this.next = null;
@@ -102,7 +103,10 @@ class Page {
   async askHealth() {
     try {
       this.health = await get("/v1/health", this.laneParams());
+      this.unreadable = false;
     } catch (refusal) {
+      this.unreadable = refusal.status >= 500;
+      if (this.health) showHealth(byId("health"), this.health, this.now(), false);
       if (refusal.status === 0) this.stream?.lost(); // a connection that died without a word looks open to a browser
       throw refusal;
     }

@@ -173,20 +173,22 @@ function grouped(items) {
   return groups;
 }
 
-/** The stages as a table, and beside it what else a newsroom asks when nothing comes. */
-export function showHealth(node, health, now) {
-  const rows = health.stages.map((each) => h("tr", { class: each.members === 0 && !(health.kind === "replay" && each.lag === 0) ? "bad" : null },
+/** The stages as a table, and beside it what else a newsroom asks when nothing comes; no figures but `current` ones. */
+export function showHealth(node, health, now, current = true) {
+  const figure = (value) => (value === null || !current ? "—" : count(value));
+  const unserved = (each) => current && each.members === 0 && !(health.kind === "replay" && each.lag === 0);
+  const rows = health.stages.map((each) => h("tr", { class: unserved(each) ? "bad" : null },
     h("th", { scope: "row" }, say(`stages.${each.stage}`)),
-    [each.rate, each.lag, each.members].map((value) => h("td", {}, value === null ? "—" : count(value)))));
+    [each.rate, each.lag, each.members].map((value) => h("td", {}, figure(value)))));
   node.querySelector("tbody").replaceChildren(...rows);
   const fact = (name, value) => h("div", {}, h("dt", {}, say(name)), h("dd", {}, value));
   const facts = [fact("lane", bdi(health.lane))];
   const at = health.newest ? Date.parse(health.newest) : null;
   facts.push(fact("newest", at === null ? say("unknown") : h("time", { datetime: health.newest, title: datedWhole(at) }, ago(at, now))));
-  facts.push(fact("letters", count(health.letters)));
+  facts.push(fact("letters", figure(health.letters)));
   if (health.feeds) {
-    facts.push(fact("feeds", count(health.feeds.ok)));
-    if (health.feeds.failing) facts.push(fact("feedsFailing", count(health.feeds.failing)));
+    facts.push(fact("feeds", figure(health.feeds.ok)));
+    if (health.feeds.failing) facts.push(fact("feedsFailing", figure(health.feeds.failing)));
   }
   node.querySelector("dl").replaceChildren(...facts);
 }

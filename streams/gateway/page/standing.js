@@ -68,18 +68,21 @@ export class Pause {
 
 /** The banner and the small mark beside the clock: connected or not, late, quiet, or an archive. */
 export function showStale(page) {
-  const { stream, health, newsroom } = page;
+  const { stream, health, unreadable, newsroom } = page;
   const now = Date.now();
   const banner = document.getElementById("stale");
   const state = document.getElementById("state");
   const broken = stream.state === "broken" && now - stream.since > BROKEN_MS;
-  const alarm = broken ? say("broken", ago(stream.since, now)) : health && !newsroom.replay ? trouble(health) : null;
+  const alarm = broken ? say("broken", ago(stream.since, now))
+    : unreadable ? say("unreadable")
+    : health && !newsroom.replay ? trouble(health) : null;
   const text = alarm ?? remark(newsroom, now) ?? "";
   if (banner.textContent !== text) banner.textContent = text;
   banner.hidden = text === "";
   banner.classList.toggle("mild", alarm === null);
-  state.className = `state ${stream.state}`;
-  state.textContent = say(page.pause.asked ? "paused" : stream.state === "open" ? "live" : "connecting");
+  const standing = unreadable ? "broken" : stream.state; // the gateway's own stream stays open while it has no broker
+  state.className = `state ${standing}`;
+  state.textContent = say(page.pause.asked ? "paused" : standing === "open" ? "live" : "connecting");
   const clock = document.getElementById("clock");
   const shown = `${datedWhole(now)}`;
   if (clock.textContent !== shown) clock.textContent = shown;

@@ -85,6 +85,28 @@ async def test_a_connection_that_died_without_a_word_is_made_anew(open_page: Any
     await expect(page.locator("#state")).to_have_text("مباشر")
 
 
+async def test_a_gateway_that_does_not_reach_kafka_is_not_called_live_and_shows_no_old_figures(open_page: Any) -> None:
+    page = await open_page("?lang=en")
+    figures = page.locator("#health td")
+    await expect(figures.last).to_have_text(re.compile(r"\d"))
+    await expect(page.locator("#state")).to_have_text("Live")
+    await page.evaluate(
+        """() => { const asked = fetch; window.kafka = false;
+             window.fetch = (path, ...more) => window.kafka || !path.startsWith('/v1/health') ? asked(path, ...more)
+               : Promise.resolve(new Response('{"status": 503}', {status: 503})); }"""
+    )
+    banner = page.locator("#stale")
+    await expect(banner).to_contain_text("cannot be read from Kafka", timeout=10_000)
+    await expect(banner).not_to_have_class(re.compile("mild"))
+    await expect(page.locator("#state")).to_have_class("state broken")
+    await expect(page.locator("#state")).not_to_have_text("Live")
+    assert set(await figures.all_text_contents()) == {"—"}
+    await page.evaluate("window.kafka = true")
+    await expect(page.locator("#state")).to_have_text("Live", timeout=10_000)
+    await expect(banner).not_to_contain_text("Kafka")
+    await expect(figures.last).to_have_text(re.compile(r"\d"))
+
+
 async def test_a_quiet_night_is_said_and_what_is_past_the_time_range_goes(open_page: Any) -> None:
     page = await open_page("?range=6h")
 
