@@ -118,6 +118,10 @@ class Tables:
         """Every folded phrase that a person among the things is known by."""
         return ((phrase, thing) for phrase, each in self._things.items() for thing in each if thing.label == "PERS")
 
+    def has_id(self, number: str) -> bool:
+        """Whether something has this id."""
+        return any(thing.id == number for each in self._things.values() for thing in each)
+
     def thing(self, phrase: str, label: str) -> Thing | None:
         """What is known by this folded phrase, whatever its final ه, ء or ا: of this label where there is one, else of
         another. A person is never meant where the label is another, nor the reverse."""

@@ -42,8 +42,11 @@ def watch(
 
     settings = Settings(lane=lane, broker=broker, rules=rules)
     on_lane = "" if settings.lane == "live" else f" --lane {settings.lane}"
-    count = len(read_rules(rules, Words.shipped()))
-    say(f"rules read: {count}; what they bring forth: khabar read alerts --follow{on_lane}")
+    found = read_rules(rules, Words.shipped())
+    for rule in found:
+        for number in rule.lacking:
+            say(f"rule {rule.name}: no article has the id {number}, the tagger's tables lack it; give the name instead")
+    say(f"rules read: {len(found)}; what they bring forth: khabar read alerts --follow{on_lane}")
     with suppress(Unavailable):  # the stage waits for a broker that is away
         working = asyncio.run(served(settings))
         if "alerts" in working:

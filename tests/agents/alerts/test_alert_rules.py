@@ -21,7 +21,7 @@ words = '"القصر الجمهوري" استقبال'
 
 [[rule]]
 name = "سورية"
-entity = ["سورية", "wd:Q858"]
+entity = ["سورية", "iso:AE"]
 source = "wakala.example"
 
 [[rule]]

@@ -11,15 +11,17 @@ import agents.alerts
 from agents.alerts import Alerts, reach_us
 from agents.alerts.rules import Rule, parse_rules
 from agents.normalize.words import Words
+from agents.tag.tables import Tables
 from schemas import Alert, EnrichedArticle, encode, from_rfc3339
 from streams.gateway.filters import Facts, Filter
 
 Enriched = Callable[..., EnrichedArticle]
 WORDS = Words.shipped()
+TABLES = Tables.shipped()
 
 
 def rules_of(text: str) -> list[Rule]:
-    return parse_rules(text, WORDS, "rules.toml")
+    return parse_rules(text, WORDS, "rules.toml", lambda: TABLES)
 
 
 def said(text: str, line: list[EnrichedArticle]) -> list[Alert]:
