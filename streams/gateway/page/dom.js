@@ -18,7 +18,7 @@ export function h(what, attributes = {}, ...children) {
   return node;
 }
 
-/** Somebody's text in an element of its own direction and language, isolated from what surrounds it. */
+/** Somebody's line in an element of its own direction and language, isolated from what surrounds it. */
 export function quoted(what, text, languageCode, attributes = {}) {
   const node = h(what, { ...attributes, dir: direction(languageCode), lang: languageCode || null });
   node.textContent = tamed(text);
@@ -56,16 +56,24 @@ export function place(parent, nodes) {
   }
 }
 
-/** A link to somebody's page; anything but http and https is no link. */
-export function outward(address, ...children) {
+/** The address of somebody's page, encoded; null for anything but http and https. A name before an @ only misleads. */
+export function addressOf(given) {
   let url = null;
   try {
-    url = new URL(address);
+    url = new URL(given);
   } catch {
     return null;
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") return null;
-  return h("a.outward", { href: url.href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
+  url.username = "";
+  url.password = "";
+  return url.href;
+}
+
+/** A link to it; null where there is none. */
+export function outward(given, ...children) {
+  const href = addressOf(given);
+  return href && h("a.outward", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
 }
 
 const SHAPES = {

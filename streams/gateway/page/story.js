@@ -1,8 +1,8 @@
 // One story, opened: what is known first, its time line, who told it in whose words, the names, two texts side by side.
 
 import { Comparison, pairOf } from "./compare.js";
-import { bdi, h, icon, outward, sentence } from "./dom.js";
-import { byName, count, dated, datedWhole, isolated, say, time } from "./locale.js";
+import { addressOf, bdi, h, icon, outward, sentence } from "./dom.js";
+import { byName, count, dated, datedWhole, isolated, plain, say, time } from "./locale.js";
 import { firsts, folded } from "./newsroom.js";
 import { fullText, headline, headlineOf, nameAt, plainHeadline } from "./texts.js";
 
@@ -223,7 +223,7 @@ export class StoryView {
 export function asText(story, articles, nameOf) {
   const first = firsts(story.members);
   const said = (member, title) => plainHeadline(headlineOf(title, articles.get(member.id)));
-  const lines = [story.headline ?? said(story.members[0], null),
+  const lines = [story.headline?.trim() ? plain(story.headline) : said(story.members[0], null),
     [say("articles", story.articles), say("sources", story.sources.length)].join(say("and"))];
   if (first.published) {
     const at = datedWhole(Date.parse(first.published.published_at));
@@ -234,7 +234,8 @@ export function asText(story, articles, nameOf) {
     for (const member of [head, ...reprints]) {
       const mark = member === head ? "•" : "  ↳";
       lines.push(`${mark} ${isolated(nameOf(member.source))}: ${said(member, member.title)}`);
-      if (member.url) lines.push(member.url);
+      const address = member.url && addressOf(member.url);
+      if (address) lines.push(address);
     }
   }
   return lines.join("\n");

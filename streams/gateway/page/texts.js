@@ -1,7 +1,7 @@
 // An article's text as it was sent, each field one text node, with marks drawn over it and a way from a click to a name.
 
 import { h, quoted } from "./dom.js";
-import { isolated, language, say } from "./locale.js";
+import { isolated, language, say, tamedText } from "./locale.js";
 import { mark, offsetAt, spans } from "./offsets.js";
 
 const FIELDS = ["title", "lead", "body"];
@@ -34,7 +34,8 @@ class Fields {
     this.nodes = new Map();
     for (const name of FIELDS) {
       if (!article[name]) continue;
-      const node = quoted(`p.field.${name}`, article[name], article.language);
+      const node = quoted(`p.field.${name}`, "", article.language);
+      node.textContent = tamedText(article[name]);
       this.nodes.set(name, node);
     }
   }
