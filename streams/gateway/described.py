@@ -64,14 +64,14 @@ def _choice(name: str, description: str, values: tuple[str, ...]) -> dict[str, A
 
 _DATE = {"type": "string", "format": "date-time"}
 _FILTERS = [
-    _any_of("entity", "id of a thing that is named, such as wd:Q79"),
+    _any_of("entity", "id of a thing that is named, such as iso:SY"),
     _any_of("source", "id of a source"),
     _any_of("country", "of the source, ISO 3166, two letters"),
     _any_of("group", "of the source, as in the list of sources"),
     _any_of("story", "id of a story"),
-    _any_of("relation", "how an article stands to the one before it", get_args(RelationKind)),
+    _any_of("relation", "how an article, of a story any, stands to the one before it", get_args(RelationKind)),
     _any_of("language", "BCP 47"),
-    _any_of("q", "words, in any spelling and behind any proclitic; in quotes as written; all of them"),
+    _any_of("q", "words, in any spelling, behind any proclitic, in quotes as written; of a story: of headlines, names"),
     _parameter("new-stories-only", "1: stories of one article alone", {"type": "string", "enum": ["1", "0"]}),
     _parameter("since", "seen at or after this", _DATE),
     _parameter("until", "seen before this", _DATE),
