@@ -19,6 +19,7 @@ by the ids that the tagger has for it, by the usual name of what an article name
 
 from __future__ import annotations
 
+import gc
 import re
 import tomllib
 from collections.abc import Callable, Iterable
@@ -40,8 +41,8 @@ __all__ = ["Growth", "Rule", "parse_rules", "read_rules"]
 # A day: longer than what is called sudden, and all of it is read again at a restart.
 _LONGEST_MINUTES = 24 * 60
 _LONGEST_NAME = 200  # code points; it stands in every alert
-_Text = Annotated[str, msgspec.Meta(pattern=r"\S")]
-_Texts = _Text | Annotated[list[_Text], msgspec.Meta(min_length=1)]
+# Without `pattern`, of which one process in three that had used it died as it ended (msgspec's issue 717).
+_Texts = str | Annotated[list[str], msgspec.Meta(min_length=1)]
 _ID = re.compile(r"[a-z]+:.+")
 _AT = re.compile(r"(?P<what>.*) - at `\$\.?(?P<path>[^`]*)`$")
 
@@ -56,7 +57,7 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule as the file has it."""
 
-    name: Annotated[_Text, msgspec.Meta(max_length=_LONGEST_NAME)]
+    name: Annotated[str, msgspec.Meta(max_length=_LONGEST_NAME)]
     entity: _Texts | None = None
     words: str | None = None
     source: _Texts | None = None
@@ -100,7 +101,9 @@ def read_rules(path: Path, words: Words, tables: Callable[[], Tables] = Tables.s
     except (OSError, UnicodeDecodeError) as bad:
         why = bad.strerror if isinstance(bad, OSError) else f"it is not UTF-8 ({bad.reason})"
         raise Misconfigured(f"the rules {path} cannot be read: {why}") from None
-    return parse_rules(text, words, str(path), tables)
+    rules = parse_rules(text, words, str(path), tables)
+    gc.collect()  # a linker refers to itself, and would keep the tables
+    return rules
 
 
 def parse_rules(text: str, words: Words, where: str, tables: Callable[[], Tables] = Tables.shipped) -> list[Rule]:
@@ -129,6 +132,10 @@ def _rule(table: Any, words: Words, things: Callable[[], Things], where: str) ->
         what, path = (match["what"], match["path"]) if match else (str(bad), "")
         raise Misconfigured(f"{where}{f', {path}' if path else ''}: {what.replace('`', '')}") from None
     entities, sources = _several(written.entity), _several(written.source)
+    names = [folded(each) for each in entities or ()]
+    for what, texts in (("name", [written.name.strip()]), ("entity", names), ("source", sources or ())):
+        if "" in texts:
+            raise Misconfigured(f"{where}, {what}: there is nothing in it; give a text")
     if entities is None and sources is None and written.words is None and written.growth is None:
         raise Misconfigured(f"{where} ({written.name}) asks for nothing; give entity, words, source or growth")
     try:
@@ -137,7 +144,9 @@ def _rule(table: Any, words: Words, things: Callable[[], Things], where: str) ->
         raise Misconfigured(f"{where}, words: {bad}") from None
     return Rule(
         name=written.name,
-        entities=None if entities is None else frozenset(each for name in entities for each in _entity(name, things())),
+        entities=None
+        if entities is None
+        else frozenset(each for value in entities for each in _entity(value, things())),
         query=query,
         sources=None if sources is None else frozenset(sources),
         growth=written.growth,
@@ -146,7 +155,7 @@ def _rule(table: Any, words: Words, things: Callable[[], Things], where: str) ->
 
 
 def _several(value: str | list[str] | None) -> list[str] | None:
-    return [each.strip() for each in ([value] if isinstance(value, str) else value)] if value else None
+    return None if value is None else [each.strip() for each in ([value] if isinstance(value, str) else value)]
 
 
 def _entity(value: str, things: Things) -> set[str]:

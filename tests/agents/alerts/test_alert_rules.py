@@ -51,7 +51,10 @@ def test_a_file_of_rules_is_read(words: Words, tmp_path: Path) -> None:
         ("[[rule]]\nname = 'x'\nword = 'جسر'", "rule 1: Object contains unknown field word"),
         ("[[rule]]\nname = 'x'\nwords = '…'", "rule 1, words: there is no word to look for"),
         ("[[rule]]\nname = 'x'\nsource = []", "rule 1, source: Expected array of length >= 1"),
-        ("[[rule]]\nname = 'x'\nentity = ['a', ' ']", r"rule 1, entity\[1\]: Expected str matching regex"),
+        ("[[rule]]\nname = 'x'\nentity = ['a', ' ']", "rule 1, entity: there is nothing in it; give a text"),
+        ("[[rule]]\nname = 'x'\nentity = '\u064b'", "rule 1, entity: there is nothing in it; give a text"),
+        ("[[rule]]\nname = ' '\nwords = 'جسر'", "rule 1, name: there is nothing in it; give a text"),
+        ("[[rule]]\nname = 'x'\nsource = ''", "rule 1, source: there is nothing in it; give a text"),
         ("[[rule]]\nname = 'x'\nsource = 5", "rule 1, source: Expected str | array | null, got int"),
         ("[[rule]]\nname = 'x'\ngrowth = {sources = 1, minutes = 5}", "rule 1, growth.sources: Expected int >= 2"),
         (
