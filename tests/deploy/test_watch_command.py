@@ -41,3 +41,20 @@ def test_the_newsroom_is_told_where_to_read_and_who_works_on_the_lane(
         "rules read: 1; what they bring forth: khabar read alerts --follow --lane sport",
         *says,
     ]
+
+
+def test_an_id_that_no_article_can_have_is_told_before_the_watch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def served(_: object) -> list[str]:
+        raise Unavailable("no Kafka answers")
+
+    monkeypatch.setattr(streams.lag, "served", served)
+    monkeypatch.setattr(deploy.worker, "supervise", lambda *_: None)
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nname = "x"\nentity = ["سورية", "iso:AE", "wd:Q858"]', "utf-8")
+    done = CliRunner().invoke(app, ["watch", str(rules)])
+    assert done.stderr.splitlines() == [
+        "rule x: no article has the id wd:Q858, the tagger's tables lack it; give the name instead",
+        "rules read: 1; what they bring forth: khabar read alerts --follow",
+    ]
