@@ -71,7 +71,9 @@ _FILTERS = [
     _any_of("story", "id of a story"),
     _any_of("relation", "how an article, of a story any, stands to the one before it", get_args(RelationKind)),
     _any_of("language", "BCP 47"),
-    _any_of("q", "all these words, in any spelling, behind proclitics; in quotes as written; of stories: headlines, names"),
+    _any_of(
+        "q", "all these words, in any spelling, behind proclitics; quoted: as written; of stories: headlines, names"
+    ),
     _parameter("new-stories-only", "1: stories of one article alone", {"type": "string", "enum": ["1", "0"]}),
     _parameter("since", "seen at or after this", _DATE),
     _parameter("until", "seen before this", _DATE),
