@@ -7,10 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from schemas import Decision, EnrichedArticle, Entity, Relation, RelationKind, Status, StoryRef
 
 Enriched = Callable[..., EnrichedArticle]
+
+# Tests run beside others, and beside the processes that those start: how long an example took says nothing of it.
+settings.register_profile("khabar", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("khabar")
 
 # Files of half a minute and more, the longest first: begun at the end, one of them would run alone.
 LONGEST = [

@@ -282,7 +282,7 @@ def fuzz(operation: Any, examples: int) -> None:
     described, otherwise = map(operation.as_strategy, (GenerationMode.POSITIVE, GenerationMode.NEGATIVE))
 
     @hypothesis.given(described | otherwise)
-    @hypothesis.settings(max_examples=examples, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+    @hypothesis.settings(max_examples=examples, suppress_health_check=list(hypothesis.HealthCheck))
     def fuzzed(case: Any) -> None:
         # What fits a schema may still be refused: which article it is, and from whom, is more than a schema can say.
         case.call_and_validate(headers=BEARER, excluded_checks=[positive_data_acceptance, negative_data_rejection])

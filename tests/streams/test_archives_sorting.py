@@ -30,7 +30,7 @@ def through(items: list[Placed | Unplaced], memory: int) -> tuple[list[Unplaced]
         return list(sorter.unplaced()), list(sorter.placed())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(records, max_size=60), st.integers(1, 20_000), st.randoms(use_true_random=False))
 def test_the_order_is_the_places_whatever_the_input_and_the_memory(
     items: list[Placed], memory: int, shuffle: random.Random

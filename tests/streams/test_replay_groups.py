@@ -20,7 +20,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1200), st.integers(0, 1200))
 def test_a_group_is_all_placed_or_all_unplaced_and_nothing_is_left_out(unplaced: int, placed: int) -> None:
     records = [UNPLACED] * unplaced + [PLACED] * placed

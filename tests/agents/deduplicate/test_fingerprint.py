@@ -59,7 +59,7 @@ def plain(text: str) -> list[str]:
     return [word for word in clean[0].text.split() if any(map(str.isalnum, word))] if clean else []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXT, TEXT, TEXT, TEXT)
 def test_passages_point_at_the_same_words_in_both_texts(title, body, other_title, shared):
     here, there = (title, f"{body} {shared}"), (other_title, f"{shared} {body}")
@@ -97,7 +97,7 @@ def test_no_passage_goes_on_from_the_title_into_the_body():
     assert [each.field for each in passages(one, other)] == ["title", "body"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXT, TEXT)
 def test_a_score_is_the_same_from_both_sides(one, other):
     a, b = printed(one), printed(other)
@@ -137,7 +137,7 @@ def test_a_text_without_words_has_no_fingerprint():
     assert fingerprint(normal("تابعونا على فيسبوك", "—")) is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(TEXT | st.just("تابعونا على فيسبوك"), st.sampled_from([None, "خبر عاجل", "—"])), min_size=1))
 def test_what_is_made_together_is_what_is_made_alone(texts):
     articles = [normal(body, title) for body, title in texts]

@@ -63,7 +63,7 @@ def restored(line, article_log=None):
     return fresh
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(STEP, min_size=2, max_size=30), st.data())
 def test_restored_at_any_point_it_decides_the_rest_the_same(new_line, article, steps, data):
     articles = list(records(steps, article))
@@ -75,7 +75,7 @@ def test_restored_at_any_point_it_decides_the_rest_the_same(new_line, article, s
     assert orjson.dumps(half.events) == orjson.dumps(whole.events)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(STEP, min_size=2, max_size=30))
 def test_the_log_of_the_window_is_enough_to_restore(new_line, article, steps):
     articles = list(records(steps, article))
@@ -94,7 +94,7 @@ def test_the_log_of_the_window_is_enough_to_restore(new_line, article, steps):
     assert orjson.dumps(half.events) == orjson.dumps(whole.events)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(STEP, min_size=1, max_size=20))
 def test_every_record_given_again_is_a_repeat(new_line, article, steps):
     line = new_line()
@@ -107,7 +107,7 @@ def test_every_record_given_again_is_a_repeat(new_line, article, steps):
         assert line.take(each) is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(STEP, min_size=1, max_size=20))
 def test_a_story_is_a_function_of_its_members_decisions(new_line, article, steps):
     line = decide(new_line(), records(steps, article))

@@ -103,7 +103,7 @@ def test_an_accent_makes_one_letter_however_it_is_written() -> None:
 
 
 @given(ANY_TEXTS)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_cleaning_clean_text_changes_no_word(sent: str) -> None:
     for cleaner in (ARABIC, OTHER):
         once = cleaner.clean(sent)[0].split()
@@ -111,7 +111,7 @@ def test_cleaning_clean_text_changes_no_word(sent: str) -> None:
 
 
 @given(TEXTS)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_every_token_leads_back_to_text_that_folds_to_it(sent: str) -> None:
     text, runs = ARABIC.clean(sent)
     back = WayBack(runs)
@@ -122,7 +122,7 @@ def test_every_token_leads_back_to_text_that_folds_to_it(sent: str) -> None:
 
 
 @given(ANY_TEXTS)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_the_way_back_keeps_order_and_stays_inside(sent: str) -> None:
     text, runs = ARABIC.clean(sent)
     back = WayBack(runs)
@@ -133,7 +133,7 @@ def test_the_way_back_keeps_order_and_stays_inside(sent: str) -> None:
 
 
 @given(ANY_TEXTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_words_stand_one_space_or_one_line_apart_and_nothing_invisible_is_left(sent: str) -> None:
     text = ARABIC.clean(sent)[0]
     assert text == text.strip()
@@ -142,7 +142,7 @@ def test_words_stand_one_space_or_one_line_apart_and_nothing_invisible_is_left(s
 
 
 @given(TEXTS, TEXTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_was_cleaned_before_changes_nothing(first: str, second: str) -> None:
     fresh = Cleaner("arabic").clean(second)
     ARABIC.clean(first)
@@ -166,7 +166,7 @@ def test_a_span_takes_the_marks_of_its_last_letter_and_not_the_markup_around() -
 
 
 @given(TEXTS, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_inserted_spaces_leave_every_other_span_where_it_was(sent: str, data: st.DataObject) -> None:
     text, runs = ARABIC.clean(sent)
     places = sorted(data.draw(st.sets(st.integers(1, max(1, len(text) - 1)), max_size=5)) if len(text) > 1 else [])

@@ -46,7 +46,7 @@ _TEXT = st.none() | st.text(max_size=40) | st.lists(st.sampled_from(_PIECES), ma
 
 
 @given(_TEXT, _TEXT, _TEXT, st.none() | st.text(max_size=8), st.none() | st.text(max_size=20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_article_is_normalized_or_refused(
     normalizer: Normalizer,
     title: str | None,

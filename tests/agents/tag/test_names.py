@@ -133,7 +133,7 @@ MENTIONS: st.SearchStrategy[tuple[Label, str]] = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(MENTIONS, max_size=12).flatmap(lambda m: st.tuples(st.just(m), st.permutations(m))))
 def test_links_do_not_depend_on_the_order_of_mentions(
     both: tuple[list[tuple[Label, str]], list[tuple[Label, str]]],

@@ -159,7 +159,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(PIECES, st.text(max_size=4)), min_size=1, max_size=60), st.sampled_from(["", " "]))
 def test_every_entity_stands_where_it_says(
     tagger: Tagger, normalized: Callable[..., NormalizedArticle], pieces: list[str], between: str

@@ -221,7 +221,7 @@ VALUES = {
 PARAMETERS = st.lists(st.sampled_from([(name, each) for name, values in VALUES.items() for each in values]), max_size=4)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parameters=PARAMETERS)
 def test_whatever_the_filters_sql_finds_what_the_filter_says(
     store: Store, newest: Any, words: Words, sources: dict[str, Source], parameters: list[tuple[str, str]]

@@ -61,7 +61,7 @@ def test_the_newest_state_of_each_article_and_story_is_held_byte_for_byte(
     }
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), batches=st.integers(1, 7))
 def test_in_whatever_order_and_how_often_records_come_the_higher_in_line_stands(
     store_at: At, store: Store, line: list[Event], change: Of, seed: int, batches: int
