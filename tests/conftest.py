@@ -20,10 +20,7 @@ settings.load_profile("khabar")
 # Files of half a minute and more, the longest first: begun at the end, one of them would run alone.
 LONGEST = [
     f"test_{name}.py"
-    for name in (
-        ["equality", "kills", "line_replay", "demo", "broker_life", "follow_day", "replay", "fuzz", "retention"]
-        + ["lanes", "page_live", "push", "stage_ends", "security", "subscriber"]
-    )
+    for name in ("equality", "kills", "line_replay", "demo", "broker_life", "follow_day", "replay", "fuzz", "page_live")
 ]
 
 
