@@ -121,7 +121,7 @@ class Card {
   }
 }
 
-/** What the list asks of the page: `nameOf`, `headline`, `alertsOf`, `hrefOf`, `askMenu`, and from `remember` `read`, `visit`. */
+/** What the list asks of the page is given at once: `read`, `visit`, `nameOf`, `headline`, `alertsOf`, `hrefOf`, `askMenu`. */
 export class Cards {
   constructor(node, page) {
     Object.assign(this, page);

@@ -45,15 +45,17 @@ class Page {
   }
 
   async start() {
-    const health = this.askHealth().catch((refusal) => this.refused(refusal)); // takes seconds where nobody asked before
-    if (rangeMs(this.state) !== null) await health; // which says by what clock
+    await this.askHealth().catch((refusal) => this.refused(refusal));
+    this.lane = this.state.lane || this.health?.lane || "live";
+    this.read = new Read(this.lane);
+    this.visit = new Visit(this.lane);
     this.cards = new Cards(byId("cards"), {
-      nameOf: this.nameOf, headline: this.headline, hrefOf: this.hrefOf,
-      alertsOf: (id) => this.alerts?.of(id) ?? [], askMenu: (id, button) => this.menu(id, button),
+      read: this.read, visit: this.visit, nameOf: this.nameOf, headline: this.headline, hrefOf: this.hrefOf,
+      alertsOf: (id) => this.alerts.of(id), askMenu: (id, button) => this.menu(id, button),
     });
-    this.remember(this.state.lane || kept.read("lane", "live"));
     this.pause = new Pause(byId("cards"), () => this.render(null));
     this.filters = new Filters(this);
+    this.alerts = new Alerts(byId("alerts"), byId("mark"), this);
     this.rising = new Rising(byId("rising"), this);
     this.story = new OpenStory(byId("story"), this);
     this.stream = new Stream("/v1/stream/stories", {
@@ -63,27 +65,11 @@ class Page {
     void this.askSources();
     await this.load();
     if (this.state.open) this.story.show();
-    await health;
-    if (this.health && !this.state.lane) {
-      this.remember(this.health.lane);
-      kept.write("lane", this.lane);
-    }
-    this.render(null);
-    this.alerts = new Alerts(byId("alerts"), byId("mark"), this);
     this.every(5000, 30_000, () => this.alerts.ask());
     this.every(15_000, 120_000, () => this.rising.ask());
     this.every(5000, 60_000, () => this.askHealth());
     setInterval(() => this.tick(), 1000);
     setInterval(() => { this.slowly(); this.render(new Set()); }, 5000); // what is past the time range goes, too
-  }
-
-  /** What this browser keeps, it keeps by lane. */
-  remember(lane) {
-    if (lane === this.lane) return;
-    this.lane = lane;
-    this.read = new Read(lane);
-    this.visit = new Visit(lane);
-    Object.assign(this.cards, { read: this.read, visit: this.visit });
   }
 
   /** Ask now and again; less often while nobody looks. What fails is tried again at its time. */
@@ -320,7 +306,7 @@ class Page {
   }
 
   leave() {
-    if (this.health) this.visit.leave(this.newsroom.line, this.newsroom.newest); // else its lane may be another
+    this.visit.leave(this.newsroom.line, this.newsroom.newest);
   }
 
   /** Links within the page stay within it; with a modifier they open a window of their own, as links do. */

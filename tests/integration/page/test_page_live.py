@@ -107,26 +107,6 @@ async def test_a_gateway_that_does_not_reach_kafka_is_not_called_live_and_shows_
     await expect(figures.last).to_have_text(re.compile(r"\d"))
 
 
-async def test_stories_show_before_the_gateway_knows_how_the_lane_stands(open_page: Any, settings: Settings) -> None:
-    page = await open_page("?lang=en")
-    asked = asyncio.Event()
-
-    async def late(route: Any) -> None:
-        await asked.wait()
-        await route.continue_()
-
-    await page.route("**/v1/health*", late)
-    await page.evaluate("localStorage.clear()")
-    await page.reload()
-    await expect(page.locator(".card").first).to_be_visible()
-    await expect(page.locator("#health td")).to_have_count(0)
-    asked.set()
-    await expect(page.locator("#health td")).not_to_have_count(0)
-    await expect(page.locator("#state")).to_have_text("Live")
-    await page.wait_for_function("localStorage['khabar.lane'] !== undefined")
-    assert await page.evaluate("JSON.parse(localStorage['khabar.lane'])") == settings.lane
-
-
 async def test_a_quiet_night_is_said_and_what_is_past_the_time_range_goes(open_page: Any) -> None:
     page = await open_page("?range=6h")
 
