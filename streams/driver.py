@@ -108,6 +108,8 @@ class Consumer(faust_aiokafka.Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Faust seeks only where there is something to read; a standby, too, has to let go of what it had."""
+        if not assigned:
+            self.next = {}  # before Faust lets the flow go on: what was read is no longer this process's to seek
         await super().on_partitions_assigned(assigned, generation_id)
         if not assigned:
             await self.perform_seek()
