@@ -1,8 +1,6 @@
 """The look-ups on a real Kafka: they catch up, go on after a restart, and never show a lane that is no longer there."""
 
 import asyncio
-import os
-import signal
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,6 +8,7 @@ from contextlib import asynccontextmanager, closing
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import aiohttp
 import orjson
@@ -50,10 +49,8 @@ START_US = 1_777_600_000_000_000
 Serve = Callable[..., Any]
 
 
-def article(
-    line: int, *, name: str | None = None, story: int | None = None, title: str = "فيضان النهر"
-) -> EnrichedArticle:
-    """Decision number `line`: the article of that name, in the story whose first article was on line `story`."""
+def article(line: int, *, story: int | None = None) -> EnrichedArticle:
+    """Decision number `line`: an article of its own, in the story whose first article was on line `story`."""
     first = line if story is None else story
     return EnrichedArticle(
         id=f"article-{line}", version=f"{line}", status="usable", source=f"outlet-{line % 7}.example",
@@ -132,9 +129,9 @@ def serve(tmp_path: Path, words: Words) -> Serve:
     return run
 
 
-async def until(good: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+async def until(good: Callable[[], Awaitable[bool] | bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
-    while not await good():
+    while not (found if isinstance(found := good(), bool) else await found):
         assert time.monotonic() < end
         await asyncio.sleep(0.05)
 
@@ -237,21 +234,12 @@ async def test_look_ups_that_are_behind_are_not_ready_and_answer_all_the_same(
         assert kept.unready() is None
         monkeypatch.setattr(stores, "_BEHIND_S", 3.0)
         with monkeypatch.context() as away:
-            away.setattr(filling, "identity", _unavailable)
+            away.setattr(filling, "identity", AsyncMock(side_effect=Unavailable("Kafka does not answer")))
             await asyncio.sleep(1)
             assert kept.unready() is None  # a broker that starts again is nothing to tell a load balancer
-            await until(lambda: _says(kept, "they have been behind their topics for 3 s"), 10)
+            await until(lambda: "they have been behind their topics for 3 s" in (kept.unready() or ""), 10)
             assert await ids(kept, settings) == sorted_ids(line)
-        await until(lambda: _says(kept, None), 10)
-
-
-async def _unavailable(*_: Any) -> dict[str, str]:
-    raise Unavailable("Kafka does not answer")
-
-
-async def _says(kept: Stores, words: str | None) -> bool:
-    reason = kept.unready()
-    return reason is None if words is None else words in (reason or "")
+        await until(lambda: kept.unready() is None, 10)
 
 
 async def test_a_lane_that_is_removed_and_made_anew_is_another_lane(
@@ -288,17 +276,9 @@ async def test_lanes_are_opened_when_asked_about_and_closed_when_there_are_too_m
             assert kept._open.keys() == {settings.lane, each.lane}
         assert await ids(kept, settings) == []
         monkeypatch.setattr(stores, "_IDLE_S", 0.0)
-        assert await _closed(kept, settings)
-
-
-async def _closed(kept: Stores, settings: Settings) -> bool:
-    task = asyncio.create_task(kept._close_idle())
-    await until(lambda: _only(kept, settings), 5)
-    return task.cancel()
-
-
-async def _only(kept: Stores, settings: Settings) -> bool:
-    return list(kept._open) == [settings.lane]
+        closing_idle = asyncio.create_task(kept._close_idle())
+        await until(lambda: list(kept._open) == [settings.lane], 5)
+        assert closing_idle.cancel()
 
 
 async def test_a_page_and_the_stream_from_its_offset_leave_no_gap_and_repeat_nothing(
@@ -342,8 +322,7 @@ def test_killed_at_any_moment_it_has_everything_once_when_it_is_ready_again(
         process = get_context("fork").Process(target=fill, args=(settings, tmp_path, words))
         process.start()
         wait_for(tmp_path, articles)
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.join()
     with closing(sqlite3.connect(file_in(tmp_path))) as database:
         assert [row[0] for row in database.execute("SELECT id FROM articles ORDER BY id")] == sorted_ids(line)
